@@ -71,7 +71,7 @@ class NotFound(HubError):
 
 
 class RepoNotFound(NotFound):
-    """Missing, or not to be seen: the words are the same. Anonymous callers get 401 (hub-api 0.19)."""
+    """Missing, or not to be seen, in the same words; anonymous callers are answered 401."""
 
     code = "RepoNotFound"
 
@@ -108,7 +108,7 @@ class AlreadyExists(Conflict):
     """Carries what clients read from a conflict, `url` for repositories."""
 
     def __init__(self, message: str, *, url: str | None = None, **params: object) -> None:
-        super().__init__(message, **params)
+        super().__init__(message, headers=None, **params)
         self.url = url
 
 

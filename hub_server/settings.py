@@ -4,6 +4,7 @@ The only module that reads the environment. One frozen object, made once by the 
 handed to `create_app`; nothing reads settings at import.
 """
 
+import contextlib
 import difflib
 import os
 import re
@@ -293,17 +294,17 @@ def ensure_secret_key(settings: Settings) -> Settings:
         )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     path = settings.data_dir / "secret.key"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w") as file:
+    if not path.exists():
+        fresh = path.with_name(f"secret.key.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+            path.hardlink_to(fresh)
+        fresh.unlink()
     return settings.model_copy(update={"secret_key": SecretStr(path.read_text().strip())})
 
 
 def data_path(name: str) -> Path:
-    """`templates`, `static` or `migrations`: beside the package in a checkout, inside it in a wheel."""
+    """`templates`, `static` or `migrations`: inside the package in a wheel, else beside it."""
     packaged = Path(str(resources.files("hub_server"))) / "_data" / name
     return packaged if packaged.is_dir() else Path(__file__).resolve().parent.parent / name

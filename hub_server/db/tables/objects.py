@@ -1,0 +1,1 @@
+"""Large files and who may use them. Written by the room `objects`."""

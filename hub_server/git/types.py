@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        return self.mode & 0o170000 == 0o100000
+        return self.mode & 0o170000 == FILE & 0o170000
 
     @property
     def is_link(self) -> bool:

@@ -7,10 +7,22 @@ The tree:
     ├── ObjectTooLarge 413      an object, or the result of a delta, beyond the limit
     ├── BadObject 422           BadPack
     ├── BadPath 400             PathConflict 409
-    └── BadRefName 400
+    ├── BadRefName 400
+    ├── BadProtocol 400         what a client sent is not the Git protocol
+    ├── NotOurRef 404           a want that nothing fetchable reaches
+    ├── PushTooLarge 413        a push beyond a limit, other than one object's size
+    └── ProgramFailed 503       the git program died or was stopped
 """
 
-from hub_server.errors import BadRequest, Conflict, HubError, NotFound, TooLarge, Unprocessable
+from hub_server.errors import (
+    BadRequest,
+    Conflict,
+    HubError,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+)
 
 
 class GitError(HubError):
@@ -58,3 +70,23 @@ class PathConflict(GitError, Conflict):
 
 class BadRefName(GitError, BadRequest):
     """Not a name that `git check-ref-format` and this hub accept."""
+
+
+class BadProtocol(GitError, BadRequest):
+    """A request that is not the Git protocol, or asks for what was not advertised."""
+
+
+class NotOurRef(GitError, NotFound):
+    """A want that no ref of the repository reaches, or that the caller may not fetch."""
+
+    def __init__(self, object_id: str) -> None:
+        # The words of stock Git: clients and their users search for them.
+        super().__init__("upload-pack: not our ref {id}", id=object_id[:64])
+
+
+class PushTooLarge(GitError, TooLarge):
+    """A push beyond a limit; raised before anything of that size is held."""
+
+
+class ProgramFailed(GitError, Unavailable):
+    """The git program ended without doing its work, or was stopped at its limits."""

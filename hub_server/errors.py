@@ -31,7 +31,7 @@ class HubError(Exception):
     `message` may hold `{name}` fields that `params` fill; pages translate the unfilled sentence.
     """
 
-    status: ClassVar[int] = 500
+    status: int = 500
     code: ClassVar[str] = ""
 
     def __init__(
@@ -77,7 +77,8 @@ class RepoNotFound(NotFound):
 
     def __init__(self, *, anonymous: bool = False) -> None:
         super().__init__("Invalid username or password." if anonymous else "Repository not found")
-        self.anonymous = anonymous
+        if anonymous:
+            self.status = 401
 
 
 class RevisionNotFound(NotFound):

@@ -1,0 +1,68 @@
+"""What happened, told to the rooms above that asked to know.
+
+Subscribers run inside the transaction that made it happen and touch rows only; what needs I/O they
+write down as a job, in the same transaction. `app.py` connects them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class RefChange:
+    """`old` is None for a new ref, `new` for a deleted one; both are 40 hex characters."""
+
+    name: bytes
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True)
+class RefsUpdated:
+    """The one event of `git push` and of the HTTP commit alike."""
+
+    repo_id: int
+    changes: tuple[RefChange, ...]
+    user_id: int | None
+
+
+@dataclass(frozen=True)
+class RepoCreated:
+    repo_id: int
+    user_id: int | None
+
+
+@dataclass(frozen=True)
+class RepoDeleted:
+    repo_id: int
+    user_id: int | None
+
+
+@dataclass(frozen=True)
+class RepoRenamed:
+    repo_id: int
+    old_name: str
+    new_name: str
+    user_id: int | None
+
+
+Event = TypeVar("Event")
+Subscriber = Callable[[Session, Event], None]
+
+
+class Events:
+    """Subscriptions by type of event, in the order they were made."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[type, list[Subscriber[Any]]] = defaultdict(list)
+
+    def on(self, kind: type[Event], subscriber: Subscriber[Event]) -> None:
+        self._subscribers[kind].append(subscriber)
+
+    def announce(self, session: Session, event: object) -> None:
+        for subscriber in self._subscribers[type(event)]:
+            subscriber(session, event)

@@ -1,0 +1,1 @@
+"""What tests share: real services on loopback ports, each a fixture."""

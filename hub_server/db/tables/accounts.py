@@ -32,6 +32,8 @@ class Account(Base):
     )
     created_at: Mapped[datetime] = mapped_column(default=now)
     disabled_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    """Set while deleted repositories of a deleted account can still be brought back."""
 
 
 class AccountRedirect(Base):
@@ -140,6 +142,7 @@ class Throttle(Base):
     key: Mapped[str] = mapped_column(String(200), primary_key=True)
     failures: Mapped[int] = mapped_column(default=0)
     window_ends_at: Mapped[datetime] = mapped_column(index=True)
+    blocked_until: Mapped[datetime | None]
 
 
 __all__ = [

@@ -27,7 +27,7 @@ Source = bytes | mmap.mmap
 
 
 def inflate(data: Source, start: int, size: int) -> bytes:
-    """The `size` bytes that the zlib stream at `start` declares; BadPack if it holds anything else."""
+    """The `size` bytes that the zlib stream at `start` declares; BadPack if it holds other."""
     stream = zlib.decompressobj()
     pieces: list[bytes] = []
     left = size + 1

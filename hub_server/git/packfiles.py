@@ -102,8 +102,8 @@ def _write_entries(objects: dict[str, NewObject], path: Path) -> tuple[list[Inde
 
 def _level(new: NewObject) -> int:
     size = len(new.data)
-    if new.kind == "tree" and size > _STORED_TREE:
-        return 0
+    if new.kind == "tree":
+        return 0 if size > _STORED_TREE else 1
     return 1 if size > _QUICK else 6
 
 

@@ -20,6 +20,7 @@ MAX_VALUES = 300_000  # counted as JSON would print them, so that aliases cannot
 MAX_PROBLEMS = 50
 _INT64 = 2**63
 _LONGEST_NUMBER = 40
+_BASES = {"0o": 8, "0x": 16}
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORDS: Final[dict[str, bool | None]] = (
@@ -128,7 +129,7 @@ class _Composer:
     def _node(self, event: Any, depth: int, place: Place | None = None) -> Node:
         place = place or self._place(event)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, depth, place)
+            return self._alias(event.anchor or "", depth, place)
         self._count(1, place)
         if depth >= MAX_DEPTH:
             raise _Unreadable(
@@ -163,9 +164,7 @@ class _Composer:
             raise _Unreadable(
                 problem("The metadata is nested more than {limit} deep", place, limit=MAX_DEPTH)
             )
-        return Node(
-            target.value, place, target.text, target.children, target.size, target.height
-        )
+        return Node(target.value, place, target.text, target.children, target.size, target.height)
 
     def _sequence(self, depth: int, place: Place) -> Node:
         children: list[Node] = []
@@ -188,8 +187,8 @@ class _Composer:
                     problem('The key "{key}" is given more than once', key_place, key=brief(key))
                 )
             children[key] = child
-        for child in _mergeable(merged):
-            for key, below in child.items():
+        for inherited in _mergeable(merged):
+            for key, below in inherited.items():
                 children.setdefault(key, below)
         node = Node({key: below.value for key, below in children.items()}, place)
         node.children = children
@@ -239,8 +238,8 @@ def _resolve(text: str) -> Any:
     if text[0] not in "+-.0123456789" or len(text) > _LONGEST_NUMBER:
         return text
     if _INTEGER.fullmatch(text):
-        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        number = int(text[2:] if base != 10 else text, base)
+        base = _BASES.get(text[:2])
+        number = int(text[2:], base) if base else int(text)
         return number if -_INT64 <= number < _INT64 else text
     if _FLOAT.fullmatch(text):
         value = float(text)

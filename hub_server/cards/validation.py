@@ -1,0 +1,225 @@
+"""Which cards are refused, and which are accepted with advice.
+
+Literal forms follow the public Hub (`"license" must be one of …`), because clients show them and
+their tests compare them.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from hub_server.cards import rules_datasets, rules_models, rules_spaces, vocabulary
+from hub_server.cards.checking import Examination, Kind, entries, is_repo_id, strings
+from hub_server.cards.front_matter import Card, read_card
+from hub_server.cards.problems import Problem, brief, problem
+
+MAX_TAG = 100
+_BODY_SECTIONS = re.compile(
+    r"^#{1,6}[^\n]*\b(?:descriptions?|details|summary|uses?|usage|limitations?|bias|risks?|train"
+    r"(?:ing|ed)?|evaluation|results?|performance|citations?|how to|get started|example|structure|"
+    r"overview|intro(?:duction)?|about|licen[cs]e|dataset|model)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Errors refuse the card; warnings go with an accepted one."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    @property
+    def accepted(self) -> bool:
+        return not self.errors
+
+    def as_json(self) -> dict[str, list[dict[str, str]]]:
+        """The body of `POST /api/validate-yaml`."""
+        return {
+            "errors": [{"message": str(found)} for found in self.errors],
+            "warnings": [{"message": str(found)} for found in self.warnings],
+        }
+
+
+def validate(content: bytes | str, kind: Kind, *, files: Collection[str] | None = None) -> Report:
+    """Judge a whole README. `files` (paths of the repository) lets links to files be checked."""
+    return validate_card(read_card(content), kind, files=files)
+
+
+def validate_card(card: Card, kind: Kind, *, files: Collection[str] | None = None) -> Report:
+    """Like `validate`, for a card that was read already."""
+    seen = Examination(card, kind)
+    seen.errors.extend(card.problems)
+    if not card.metadata:
+        if not card.problems:
+            seen.warnings.append(_missing(card))
+        return Report(tuple(seen.errors), tuple(seen.warnings))
+    for rule in (*_COMMON, *_BY_KIND[kind]):
+        rule(seen)
+    _license_link(seen, files)
+    return Report(tuple(seen.errors), tuple(seen.warnings))
+
+
+def _missing(card: Card) -> Problem:
+    if card.block == "unclosed":
+        return problem(
+            "empty or missing yaml metadata in repo card: no line '---' ends the metadata"
+        )
+    return problem("empty or missing yaml metadata in repo card")
+
+
+def normal_license(value: str) -> str:
+    """The identifier somebody meant: `Apache-2.0` and `MIT` are known in lower case."""
+    return value.strip().lower()
+
+
+def _license(seen: Examination) -> None:
+    known = vocabulary.licenses()
+    for path, value in entries(("license",), seen.get("license")):
+        name = normal_license(value) if isinstance(value, str) else ""
+        if name not in known:
+            seen.error(
+                path,
+                '"{path}" must be one of [{known}], not {value}',
+                known=", ".join(known),
+                value=brief(value),
+            )
+        elif name != value:
+            seen.warn(
+                path,
+                '"{path}" is read as "{name}": identifiers are in lower case',
+                name=name,
+            )
+
+
+def _license_names(seen: Examination) -> None:
+    name, license_name = seen.get("license"), seen.get("license_name")
+    if name == "other" and not license_name:
+        seen.warn(("license",), '"license" is "other": name it in "license_name"')
+    if license_name is not None and not isinstance(license_name, str):
+        seen.error(("license_name",), '"license_name" must be a string')
+
+
+def _license_link(seen: Examination, files: Collection[str] | None) -> None:
+    link = seen.get("license_link")
+    if link is None:
+        return
+    path = str(link).removeprefix("./")
+    if _URL.fullmatch(path) or (files is None and path.upper().startswith("LICEN")):
+        return
+    if files is None or path not in files:
+        seen.warn(
+            ("license_link",),
+            '"license_link" is neither a URL nor a file here: {value}',
+            value=brief(link),
+        )
+
+
+def _string_lists(seen: Examination) -> None:
+    for key in ("tags", "datasets", "metrics"):
+        for path, value in entries((key,), seen.get(key)):
+            if not isinstance(value, str):
+                seen.error(path, '"{path}" must be a string')
+            elif key == "tags" and len(value) > MAX_TAG:
+                seen.warn(
+                    path,
+                    '"{path}" is longer than {limit} characters',
+                    limit=MAX_TAG,
+                )
+
+
+def _language(seen: Examination) -> None:
+    for path, value in entries(("language",), seen.get("language")):
+        if not isinstance(value, str):
+            seen.error(path, '"{path}" must be a string or a list of strings')
+            continue
+        _norwegian(seen, path)
+        if not is_language(value):
+            _unknown_language(seen, path, value)
+
+
+def is_language(value: str) -> bool:
+    """A code of ISO 639, `code`, `multilingual`, or a tag such as `zh-TW` that begins with one."""
+    primary = value.lower().replace("_", "-").partition("-")[0]
+    known = vocabulary.languages()
+    return (
+        value in ("code", "multilingual")
+        or primary in known
+        or primary in vocabulary.two_letter_codes()
+    )
+
+
+def _norwegian(seen: Examination, path: tuple[str | int, ...]) -> None:
+    node: Any = seen.card.root
+    for step in path:
+        node = node.children[step] if node is not None and node.children else None
+    if node is not None and node.text is not None and node.text.lower() in ("no", "false"):
+        seen.warn(
+            path,
+            '"{path}" is read as Norwegian: write "no" in quotes, other programs read it as false',
+        )
+
+
+def _unknown_language(seen: Examination, path: tuple[str | int, ...], value: str) -> None:
+    meant = vocabulary.language_names().get(value.casefold())
+    if meant:
+        sentence = '"{path}" has the unknown language "{value}": did you mean "{meant}"?'
+    else:
+        sentence = '"{path}" has the unknown language "{value}": use a code of ISO 639'
+    seen.warn(path, sentence, value=brief(value), meant=meant)
+
+
+def _gating(seen: Examination) -> None:
+    fields = seen.get("extra_gated_fields")
+    for path, entry in entries(("extra_gated_fields",), fields):
+        if not isinstance(entry, dict):
+            seen.error(path, '"{path}" must be a map of names to types')
+            continue
+        for name, spec in entry.items():
+            _gate_field(seen, (*path, name), spec)
+
+
+_GATE_TYPES = ("text", "checkbox", "date_picker", "country", "select")
+
+
+def _gate_field(seen: Examination, path: tuple[str | int, ...], spec: Any) -> None:
+    kind = spec.get("type") if isinstance(spec, dict) else spec
+    if kind not in _GATE_TYPES:
+        seen.error(
+            path,
+            '"{path}" must have a type that is one of [{known}]',
+            known=", ".join(_GATE_TYPES),
+        )
+    elif kind == "select":
+        options = spec.get("options") if isinstance(spec, dict) else None
+        if not isinstance(options, list) or not options:
+            seen.error(path, '"{path}" is a "select" and needs "options"')
+
+
+def _sections(seen: Examination) -> None:
+    if not _BODY_SECTIONS.search(seen.card.body[:200_000]):
+        seen.warn((), "The card has none of the recommended sections (description, uses, …)")
+
+
+def _dataset_ids(seen: Examination) -> None:
+    for path, value in strings(("datasets",), seen.get("datasets")):
+        if not is_repo_id(value):
+            sentence = '"{path}" with value "{value}" is not a dataset id, so it links nowhere'
+            seen.warn(path, sentence, value=brief(value))
+
+
+def _tag_names(seen: Examination) -> None:
+    for path, value in strings(("tags",), seen.get("tags")):
+        if not value.strip():
+            seen.warn(path, '"{path}" is empty and left out')
+
+
+Rule = Callable[[Examination], None]
+_COMMON: tuple[Rule, ...] = (_license, _license_names, _string_lists, _tag_names, _dataset_ids)
+_BY_KIND: dict[Kind, tuple[Rule, ...]] = {
+    "model": (_language, _gating, *rules_models.RULES, _sections),
+    "dataset": (_language, _gating, *rules_datasets.RULES, _sections),
+    "space": rules_spaces.RULES,
+}

@@ -1,0 +1,65 @@
+"""What the doors share: dependencies, errors, paging, files, bodies, paths. Knows no single door."""
+
+from hub_server.edge.bodies import Inflated, content_length, small_body, spooled
+from hub_server.edge.deps import (
+    AdminRepo,
+    ApiTransfer,
+    CurrentCaller,
+    GitTransfer,
+    ReadableRepo,
+    ReadSession,
+    SignedIn,
+    TheHub,
+    TheRef,
+    TokenCaller,
+    Transfer,
+    VisibleRepo,
+    WritableRepo,
+    WriteSession,
+    find_repo,
+    hub_of,
+    reading,
+    repo_ref,
+)
+from hub_server.edge.files import Download, disposition, send, sniff
+from hub_server.edge.growing import Budget, GrowingResponse
+from hub_server.edge.paging import AskedPage, Paging, cut, link_next
+from hub_server.edge.paths import RepoRef, repo_path, revision_and_path
+
+__all__ = [
+    "AdminRepo",
+    "ApiTransfer",
+    "AskedPage",
+    "Budget",
+    "CurrentCaller",
+    "Download",
+    "GitTransfer",
+    "GrowingResponse",
+    "Inflated",
+    "Paging",
+    "ReadSession",
+    "ReadableRepo",
+    "RepoRef",
+    "SignedIn",
+    "TheHub",
+    "TheRef",
+    "TokenCaller",
+    "Transfer",
+    "VisibleRepo",
+    "WritableRepo",
+    "WriteSession",
+    "content_length",
+    "cut",
+    "disposition",
+    "find_repo",
+    "hub_of",
+    "link_next",
+    "reading",
+    "repo_path",
+    "repo_ref",
+    "revision_and_path",
+    "send",
+    "small_body",
+    "sniff",
+    "spooled",
+]

@@ -1,4 +1,4 @@
-"""Work that is done after the answer: a table as queue, one worker loop, handlers named in `app`."""
+"""Work done after the answer: a table as queue and one worker loop; `app` names handlers."""
 
 from hub_server.jobs.queue import Claim, LeaseLost, claim, complete, enqueue, fail, renew
 from hub_server.jobs.worker import Handler, Periodic, Worker

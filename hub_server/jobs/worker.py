@@ -80,7 +80,7 @@ class Worker:
                 self._plan(session, held.kind)
         except queue.LeaseLost:
             log.warning("job taken over", kind=held.kind, job=held.id)
-        except Exception as failure:  # noqa: BLE001 - the one loop that must outlive any handler
+        except Exception as failure:  # the one loop that must outlive any handler
             log.warning("job failed", kind=held.kind, job=held.id, exc_info=failure)
             self._give_back(held, f"{type(failure).__name__}: {failure}")
         finally:

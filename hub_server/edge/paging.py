@@ -1,0 +1,59 @@
+"""Pages of a listing: `limit`, an opaque `cursor`, and the absolute Link to the next page."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from hub_server.errors import BadRequest
+
+LARGEST_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Paging:
+    """`after` is what the last page ended with, as the listing itself wrote it."""
+
+    limit: int
+    after: Any | None
+
+
+def paging(request: Request) -> Paging:
+    text = request.query_params.get("limit", "")
+    if text and not text.isdecimal():
+        raise BadRequest('"limit" must be a number.')
+    limit = min(int(text or LARGEST_PAGE), LARGEST_PAGE) or 1
+    return Paging(limit, _read(request.query_params.get("cursor")))
+
+
+AskedPage = Annotated[Paging, Depends(paging)]
+
+
+def link_next(request: Request, response: Response, after: Any | None) -> None:
+    """Announce the page that begins behind `after`; None says that this was the last."""
+    if after is None:
+        return
+    raw = base64.urlsafe_b64encode(json.dumps(after).encode()).rstrip(b"=").decode()
+    kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
+    path = (request.scope.get("raw_path") or request.url.path.encode()).decode("ascii")
+    url = f"{request.state.origin.base_url}{path}?{urlencode([*kept, ('cursor', raw)])}"
+    response.headers["Link"] = f'<{url}>; rel="next"'
+
+
+def cut(rows: Sequence[Any], limit: int) -> tuple[Sequence[Any], bool]:
+    """At most `limit` rows of the `limit + 1` that were asked for, and whether more follow."""
+    return rows[:limit], len(rows) > limit
+
+
+def _read(cursor: str | None) -> Any | None:
+    if not cursor:
+        return None
+    try:
+        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        raise BadRequest('"cursor" is not one of ours; start from the first page.') from None

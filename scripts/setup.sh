@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Make the virtual environment hold what a purpose needs, by hash, and the project itself without a build that downloads.
-#   setup.sh serve   to run the hub (also what make setup does)
-#   setup.sh test    to run every test, with the oldest client in an environment of its own
-#   setup.sh dev     to check types, style and layers too
-#   setup.sh image   to run the hub from a container: as serve, but the project is copied in, not linked
+#   setup.sh serve     to run the hub (also what make setup does)
+#   setup.sh test      to run every test, with the oldest client in an environment of its own
+#   setup.sh dev       to check types, style and layers too
+#   setup.sh packages  to run the hub, without the project itself
+#   setup.sh image     to run the hub from a container: as serve, but the project is copied in, not linked
 # VENV names another place than .venv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-purpose=${1:?usage: setup.sh serve|test|dev|image}
+purpose=${1:?usage: setup.sh serve|test|dev|packages|image}
 venv=${VENV:-.venv}
 
 say() { echo "setup: $*" >&2; }
@@ -55,7 +56,7 @@ install_project() { # install_project [-e]
 
 make_venv "$venv"
 case $purpose in
-  serve | image) install "$venv" build serve ;;
+  serve | packages | image) install "$venv" build serve ;;
   test)
     install "$venv" test
     make_venv "$venv/old-client"
@@ -67,4 +68,8 @@ case $purpose in
     exit 2
     ;;
 esac
-if [ "$purpose" = image ]; then install_project; else install_project -e; fi
+case $purpose in
+  packages) ;;
+  image) install_project ;;
+  *) install_project -e ;;
+esac

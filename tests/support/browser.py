@@ -8,8 +8,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 # Without a sandbox of its own Chromium runs as root and in containers; tests open only our pages.
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--font-render-hinting=none",
-         "--disable-background-networking", "--disable-component-update", "--no-first-run"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--font-render-hinting=none",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
 
 
 def _chromium() -> str | None:
@@ -21,7 +29,7 @@ def _chromium() -> str | None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for a test file: while it is open, this thread has a running event loop."""
-    environment = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}
+    environment: dict[str, str | float | bool] = {**os.environ, "TZ": "UTC", "LANG": "C.UTF-8"}
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=_chromium(), args=FLAGS, env=environment

@@ -17,7 +17,7 @@ StartNginx = Callable[..., str]
 def configuration(
     folder: Path, port: int, nodes: Sequence[str], *, blobs: Path | None, prefix: str
 ) -> str:
-    """deploy/nginx.conf with this machine's addresses and folders; each change must find its place."""
+    """deploy/nginx.conf with the addresses and folders of a test; each change must find its place."""
     text = CONFIGURATION.read_text().replace("/tmp/", f"{folder}/")
     line = next(part for part in text.splitlines() if NODE in part)
     changes = {
@@ -37,9 +37,9 @@ def configuration(
 
 @pytest.fixture
 def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNginx]:
-    """`start_nginx(["127.0.0.1:8001", …], blobs=folder, prefix="/hub") -> "http://127.0.0.1:port"`.
+    """`start_nginx(["127.0.0.1:8001", …], blobs=folder, prefix="/hub")` -> "http://127.0.0.1:port".
 
-    `blobs` is the directory store's root, for X-Accel-Redirect; `prefix` a path that all lies below.
+    `blobs` is the directory store's root, for X-Accel-Redirect; `prefix` a path above everything.
     """
     running = []
 

@@ -25,7 +25,6 @@ def configuration(
         "listen 8080;": f"listen 127.0.0.1:{port};",
         "alias /data/blobs/;": f"alias {blobs or folder}/;",
         "location / {": f"location {prefix}/ {{",
-        "location /static/ {": f"location {prefix}/static/ {{",
     }
     for old, new in changes.items():
         if text.count(old) != 1:

@@ -99,8 +99,11 @@ def split_full_name(full_name: str) -> tuple[str, str]:
 
 
 def key(name: str) -> str:
-    """What names are compared by; `Ada/Tiny` and `ada/tiny` are one."""
-    return name.lower()
+    """What names are compared by; `Ada/Tiny` and `ada/tiny` are one.
+
+    Takes any text of a request: what a database would refuse becomes what no name can hold.
+    """
+    return name.lower().replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def unreserved(first_segments: Iterable[str]) -> set[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from hub_server.git.errors import BadObject
@@ -16,6 +18,7 @@ from hub_server.git.types import EMPTY_TREE, FOLDER, Entry, ObjectId, ObjectRead
 _LINE = re.compile(rb"([0-7]{5,6}) ([^\0]++)\0(.{20})", re.DOTALL)
 _CHUNK = re.compile(rb"(?:[0-7]{5,6}+ [^\0]++\0.{20}){1,128}+", re.DOTALL)
 _ID = 20
+_BLOCK = 65_536
 
 
 class Slot(NamedTuple):
@@ -56,6 +59,24 @@ class RawTree:
             at = after
         return Slot(at, at, None)
 
+    def lines(self, start: int = 0, end: int | None = None) -> dict[bytes, bytes]:
+        """Name to mode and raw id, as they stand: enough to tell what differs."""
+        part = self.data if end is None else self.data[start:end]
+        return {name: mode + raw for mode, name, raw in _LINE.findall(part)}
+
+    def boundary_before(self, at: int) -> int:
+        """The last start of an entry that is not beyond `at`."""
+        starts, data = self._starts, self.data
+        here = starts[bisect_right(starts, at) - 1] if starts else 0
+        while (after := data.find(b"\0", here) + 1 + _ID) <= at and here < len(data):
+            here = after
+        return here
+
+    def boundary_after(self, at: int) -> int:
+        """The first start of an entry, or the end, that is not before `at`."""
+        here = self.boundary_before(at)
+        return here if here >= at else self.data.index(b"\0", here) + 1 + _ID
+
 
 _MODES = {
     mode: int(mode, 8) for mode in (b"100644", b"40000", b"040000", b"100755", b"120000", b"160000")
@@ -71,9 +92,57 @@ def parse_tree(data: bytes) -> list[Entry]:
     return [Entry(name, modes.get(mode) or int(mode, 8), raw.hex()) for mode, name, raw in found]
 
 
-def raw_lines(data: bytes) -> dict[bytes, bytes]:
-    """Name to mode and id, as `b"100644" + 20 bytes`: enough to tell what differs."""
-    return {name: mode + raw for mode, name, raw in _LINE.findall(data)}
+def differing(a: RawTree, b: RawTree) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    """The lines of both trees without the runs of bytes they share at the start and at the end."""
+    head = common_head(a.data, b.data)
+    tail = common_tail(a.data, b.data, min(len(a.data), len(b.data)) - head)
+    start = a.boundary_before(head)
+    end_a = a.boundary_after(len(a.data) - tail)
+    end_b = end_a - len(a.data) + len(b.data)
+    if b.boundary_before(end_b) != end_b:  # those bytes mean something else over there
+        end_a, end_b = len(a.data), len(b.data)
+    return a.lines(start, end_a), b.lines(start, end_b)
+
+
+def common_head(a: bytes, b: bytes) -> int:
+    """How many bytes both begin with."""
+    limit = min(len(a), len(b))
+    for at in range(0, limit, _BLOCK):
+        one, two = a[at : at + _BLOCK], b[at : at + _BLOCK]
+        if one != two:
+            return at + _bisect(min(len(one), len(two)), partial(_same_head, one, two))
+    return limit
+
+
+def common_tail(a: bytes, b: bytes, limit: int) -> int:
+    """How many bytes, at most `limit`, both end with."""
+    for at in range(0, limit, _BLOCK):
+        one = a[max(len(a) - at - _BLOCK, 0) : len(a) - at]
+        two = b[max(len(b) - at - _BLOCK, 0) : len(b) - at]
+        if one != two:
+            most = min(len(one), len(two), limit - at)
+            return at + _bisect(most, partial(_same_tail, one, two))
+    return limit
+
+
+def _same_head(a: bytes, b: bytes, size: int) -> bool:
+    return a[:size] == b[:size]
+
+
+def _same_tail(a: bytes, b: bytes, size: int) -> bool:
+    return a[len(a) - size :] == b[len(b) - size :]
+
+
+def _bisect(limit: int, same: Callable[[int], bool]) -> int:
+    """The largest size up to `limit` for which `same` holds; it holds for all smaller ones."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if same(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def format_line(entry: Entry) -> bytes:

@@ -1,4 +1,4 @@
-"""What the doors share: dependencies, errors, paging, files, bodies, paths. Knows no single door."""
+"""What the doors share: callers, errors, paging, files, bodies, paths. Knows no single door."""
 
 from hub_server.edge.bodies import Inflated, content_length, small_body, spooled
 from hub_server.edge.deps import (

@@ -1,0 +1,153 @@
+"""The composition root: which implementations there are, and who hears of what."""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hub_server import __version__, api, catalog, contents, objects, repos, web, wire
+from hub_server.blobs import Incoming, open_store
+from hub_server.contents import Hub
+from hub_server.db import Database
+from hub_server.edge import Budget, errors
+from hub_server.edge.headers import SafeHeaders
+from hub_server.edge.logs import RequestLog
+from hub_server.edge.origin import OriginMiddleware, Origins
+from hub_server.edge.paths import RawPath, register_convertors
+from hub_server.events import Events, RefsUpdated
+from hub_server.gitstore import GitStore
+from hub_server.jobs import Handler, Periodic, Worker
+from hub_server.keys import Keys
+from hub_server.objects import Objects
+from hub_server.settings import Settings
+
+EXPOSED = (
+    "X-Repo-Commit",
+    "X-Request-Id",
+    "X-Error-Code",
+    "X-Error-Message",
+    "X-Total-Count",
+    "ETag",
+    "Link",
+    "Accept-Ranges",
+    "Content-Range",
+)
+HOUR = 3600.0
+
+
+def build_hub(settings: Settings) -> Hub:
+    """The stores and the database, ready for use; `settings` has its secret key."""
+    assert settings.secret_key  # noqa: S101 - ensured by the command line
+    database = Database(settings.database_url, pool_size=settings.connections)
+    blobs = open_store(settings)
+    incoming = Incoming(blobs.incoming_folder or settings.cache_folder / "incoming")
+    keys = Keys.of(settings.secret_key.get_secret_value())
+    return Hub(
+        settings=settings,
+        database=database,
+        blobs=blobs,
+        incoming=incoming,
+        spool=Incoming(settings.cache_folder / "spool"),
+        git=GitStore(database, blobs, settings.cache_folder, settings.cache_size),
+        objects=Objects(database, blobs, incoming, settings),
+        keys=keys,
+        events=subscriptions(),
+    )
+
+
+def subscriptions() -> Events:
+    events = Events()
+    events.on(RefsUpdated, catalog.refs_updated)
+    return events
+
+
+def handlers(hub: Hub) -> dict[str, Handler]:
+    """What each kind of job does."""
+    return {
+        **objects.handlers(hub.objects),
+        **contents.handlers(hub),
+        **catalog.handlers(hub),
+        "repos.purge": lambda _: lambda session: repos.purge_deleted(session, hub.settings),
+    }
+
+
+PERIODIC = (
+    Periodic("objects.expire", HOUR / 4),
+    Periodic("gitstore.sweep", HOUR),
+    Periodic("repos.purge", HOUR),
+)
+
+
+def make_worker(hub: Hub) -> Worker:
+    return Worker(hub.database, handlers(hub), periodic=PERIODIC)
+
+
+class Application:
+    """The ASGI application, outermost first: request log, headers, origin, raw path, routes."""
+
+    def __init__(self, hub: Hub, routes: FastAPI) -> None:
+        self.hub = hub
+        self.routes = routes
+        self.draining = False
+        inner: ASGIApp = RawPath(routes)
+        refuse: ASGIApp = errors.refuse_host(routes)  # type: ignore[assignment]
+        inner = OriginMiddleware(inner, Origins(hub.settings), refuse)
+        inner = SafeHeaders(inner, foreign_images=hub.settings.card_images == "allow")
+        self.entry: ASGIApp = RequestLog(inner)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.entry(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Application:
+    """The whole hub for one process; the database has been migrated."""
+    register_convertors()
+    hub = build_hub(settings)
+    routes = FastAPI(
+        title="hub server",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    routes.state.hub = hub
+    routes.state.error_page = web.error_page
+    routes.state.budget = Budget(settings.cache_size)
+    errors.install(routes)
+    if settings.cors_origin_list:
+        routes.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origin_list,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    for router in (api.router, wire.router, web.router):
+        routes.include_router(router)
+    application = Application(hub, routes)
+    routes.state.application = application
+    return application
+
+
+@asynccontextmanager
+async def _lifespan(routes: FastAPI) -> AsyncIterator[None]:
+    hub: Hub = routes.state.hub
+    to_thread.current_default_thread_limiter().total_tokens = hub.settings.threads
+    routes.state.generators = CapacityLimiter(max(2, hub.settings.threads // 2))
+    working = make_worker(hub)
+    thread = threading.Thread(target=working.run, name="jobs", daemon=True)
+    if hub.settings.jobs:
+        thread.start()
+    try:
+        yield
+    finally:
+        working.stop()
+        if thread.is_alive():
+            await to_thread.run_sync(thread.join, 10)
+        hub.close()

@@ -1,0 +1,81 @@
+"""Shared by the commands: options, settings, the database, failures as one sentence."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hub_server import __version__
+from hub_server.db import Database
+from hub_server.db.engine import NetworkFileSystem
+from hub_server.db.schema import Schema, SchemaError
+from hub_server.errors import HubError
+from hub_server.settings import Settings, SettingsError, data_path, ensure_secret_key, load
+
+EXPECTED = (HubError, SettingsError, SchemaError, NetworkFileSystem)
+
+
+class HubGroup(click.Group):
+    """Turns expected failures into one sentence on stderr and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as failure:
+            click.echo(f"hub-server: {failure}", err=True)
+            sys.exit(1)
+
+
+def hub_group(function: Callable[..., None]) -> HubGroup:
+    decorated = click.version_option(__version__, prog_name="hub-server")(function)
+    group = click.group(cls=HubGroup, context_settings={"help_option_names": ["-h", "--help"]})
+    return group(decorated)  # type: ignore[no-any-return]
+
+
+def data_dir_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--data-dir`, which every command takes."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Everything the embedded default keeps (default: ./data, or HUB_DATA_DIR).",
+    )(function)
+
+
+def settings_from(**flags: object) -> Settings:
+    """Flags, environment and hub.toml together; warnings go to stderr."""
+    settings, warnings = load(flags)
+    for warning in warnings:
+        click.echo(f"hub-server: {warning}", err=True)
+    return ensure_secret_key(settings)
+
+
+@contextmanager
+def open_database(settings: Settings, *, pool_size: int = 2) -> Iterator[Database]:
+    """The database, upgraded or checked as HUB_MIGRATE says."""
+    database = Database(settings.database_url, pool_size=pool_size)
+    try:
+        prepare(database, settings)
+        yield database
+    finally:
+        database.dispose()
+
+
+def prepare(database: Database, settings: Settings) -> None:
+    schema = Schema(database, data_path("migrations"))
+    if schema.prepare(settings.migrate):
+        click.echo(f"Database upgraded to schema {schema.newest}", err=True)
+
+
+def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
+    """For commands: `--data-dir` becomes a first argument `settings`."""
+
+    @data_dir_option
+    @functools.wraps(function)
+    def wrapped(*args: Any, data_dir: Path | None, **options: Any) -> Any:  # noqa: ANN401
+        return function(settings_from(data_dir=data_dir), *args, **options)
+
+    return wrapped

@@ -1,0 +1,16 @@
+"""The group of all commands, and how each of them finds the installation."""
+
+from hub_server.cli.base import hub_group
+from hub_server.cli.serving import migrate, serve, worker
+
+
+@hub_group
+def main() -> None:
+    """A self-hosted hub for models, datasets and Spaces.
+
+    Settings come from flags, then HUB_… in the environment, then hub.toml in the data directory.
+    """
+
+
+for command in (serve, migrate, worker):
+    main.add_command(command)

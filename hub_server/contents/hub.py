@@ -1,0 +1,29 @@
+"""The parts of one running hub, as the composition root put them together."""
+
+from dataclasses import dataclass
+
+from hub_server.blobs import BlobStore, Incoming
+from hub_server.db import Database
+from hub_server.events import Events
+from hub_server.gitstore import GitStore
+from hub_server.keys import Keys
+from hub_server.objects import Objects
+from hub_server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Hub:
+    """`incoming` takes large files, on the blob store's file system; `spool` takes request bodies."""
+
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    incoming: Incoming
+    spool: Incoming
+    git: GitStore
+    objects: Objects
+    keys: Keys
+    events: Events
+
+    def close(self) -> None:
+        self.database.dispose()

@@ -23,11 +23,19 @@ class RefChange:
 
 @dataclass(frozen=True)
 class RefsUpdated:
-    """The one event of `git push` and of the HTTP commit alike."""
+    """The one event of `git push` and of the HTTP commit alike.
+
+    When the default branch moved, `head` is its new commit (None: it is gone) and `record` its
+    `cards.IndexRecord`, computed before the transaction; `record` is None if that failed, and the
+    catalog writes a job down to try again.
+    """
 
     repo_id: int
     changes: tuple[RefChange, ...]
     user_id: int | None
+    moves_head: bool = False
+    head: str | None = None
+    record: Any = None
 
 
 @dataclass(frozen=True)

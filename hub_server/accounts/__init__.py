@@ -1,6 +1,18 @@
 """Users, organizations, tokens, sessions, permissions. Knows no contents of repositories."""
 
-from hub_server.accounts import names, permissions, users
+from hub_server.accounts import (
+    invitations,
+    links,
+    names,
+    orgs,
+    passwords,
+    permissions,
+    scopes,
+    sessions,
+    throttling,
+    tokens,
+    users,
+)
 from hub_server.accounts.callers import (
     ANONYMOUS,
     OPERATOR,
@@ -30,6 +42,7 @@ from hub_server.accounts.permissions import (
     require,
     visible_clause,
 )
+from hub_server.accounts.signing_in import Attempt, SignedIn, WrongPassword, sign_in
 from hub_server.accounts.users import AccountNotFound, EmailTaken, NameTaken, NewUser, Profile
 
 __all__ = [
@@ -37,6 +50,7 @@ __all__ = [
     "OPERATOR",
     "Access",
     "AccountNotFound",
+    "Attempt",
     "Caller",
     "DisabledRepo",
     "EmailTaken",
@@ -48,8 +62,10 @@ __all__ = [
     "RepoFacts",
     "Role",
     "SessionGrant",
+    "SignedIn",
     "TokenGrant",
     "TokenRole",
+    "WrongPassword",
     "anonymous",
     "authenticate_session",
     "authenticate_token",
@@ -60,9 +76,18 @@ __all__ = [
     "can_read",
     "can_see",
     "can_write",
+    "invitations",
+    "links",
     "names",
+    "orgs",
+    "passwords",
     "permissions",
     "require",
+    "scopes",
+    "sessions",
+    "sign_in",
+    "throttling",
+    "tokens",
     "touch_token",
     "users",
     "visible_clause",

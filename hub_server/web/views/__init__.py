@@ -1,0 +1,1 @@
+"""View models: what a page shows, frozen, with no way back to the database."""

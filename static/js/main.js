@@ -1,0 +1,4 @@
+// The few behaviours of the pages; each element works, or hides, without them.
+import "./copy-button.js";
+import "./drop-menu.js";
+import "./relative-time.js";

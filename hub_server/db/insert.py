@@ -22,7 +22,9 @@ def insert_ignore(session: Session, table: type[Base], rows: Rows) -> int:
     """Insert what is not there yet (by any unique key); returns the number of new rows."""
     if not rows:
         return 0
-    result: Any = session.execute(_insert(session, table, rows).on_conflict_do_nothing())
+    statement = _insert(session, table, rows).on_conflict_do_nothing()
+    # Without the option SQLAlchemy answers -1 for an INSERT on PostgreSQL.
+    result: Any = session.execute(statement, execution_options={"preserve_rowcount": True})
     return int(result.rowcount)
 
 

@@ -80,7 +80,7 @@ def _body(request: Request, error: HubError, at: Door) -> Response:
         return JSONResponse(content, error.status, media_type=LFS_TYPE)
     body: dict[str, object] = {"error": str(error)}
     if isinstance(error, AlreadyExists) and error.url:
-        body["url"] = error.url
+        body["url"] = request.state.origin.base_url + error.url
     extra = getattr(error, "body", None)
     if isinstance(extra, dict):
         body |= extra

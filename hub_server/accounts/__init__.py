@@ -27,6 +27,7 @@ from hub_server.accounts.callers import (
     caller_for,
     touch_token,
 )
+from hub_server.accounts.links import ensure_setup_link
 from hub_server.accounts.permissions import (
     Access,
     DisabledRepo,
@@ -42,6 +43,7 @@ from hub_server.accounts.permissions import (
     require,
     visible_clause,
 )
+from hub_server.accounts.sessions import touch_session
 from hub_server.accounts.signing_in import Attempt, SignedIn, WrongPassword, sign_in
 from hub_server.accounts.users import AccountNotFound, EmailTaken, NameTaken, NewUser, Profile
 
@@ -76,6 +78,7 @@ __all__ = [
     "can_read",
     "can_see",
     "can_write",
+    "ensure_setup_link",
     "invitations",
     "links",
     "names",
@@ -88,6 +91,7 @@ __all__ = [
     "sign_in",
     "throttling",
     "tokens",
+    "touch_session",
     "touch_token",
     "users",
     "visible_clause",

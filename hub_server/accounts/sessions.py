@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from hub_server.accounts.callers import TOUCH_EVERY, SessionGrant, digest
+from hub_server.accounts.callers import TOUCH_EVERY, digest
 from hub_server.db import now
 from hub_server.db.tables.accounts import BrowserSession
 
@@ -46,11 +46,11 @@ def close_session(session: Session, session_hash: str) -> None:
     session.execute(delete(BrowserSession).where(BrowserSession.hash == session_hash))
 
 
-def touch_session(session: Session, grant: SessionGrant) -> None:
+def touch_session(session: Session, session_hash: str) -> None:
     """Record the use and live on for the time given at first; at most once a minute."""
     row = session.execute(
         select(BrowserSession.seen_at, BrowserSession.expires_at).where(
-            BrowserSession.hash == grant.hash
+            BrowserSession.hash == session_hash
         )
     ).one_or_none()
     time = now()
@@ -58,7 +58,7 @@ def touch_session(session: Session, grant: SessionGrant) -> None:
         return
     session.execute(
         update(BrowserSession)
-        .where(BrowserSession.hash == grant.hash, BrowserSession.seen_at == row.seen_at)
+        .where(BrowserSession.hash == session_hash, BrowserSession.seen_at == row.seen_at)
         .values(seen_at=time, expires_at=time + (row.expires_at - row.seen_at))
     )
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hub_server import __version__, api, catalog, contents, objects, repos, web, wire
 from hub_server.blobs import Incoming, open_store
 from hub_server.contents import Hub
-from hub_server.db import Database
+from hub_server.db import Database, now
 from hub_server.edge import Budget, errors
 from hub_server.edge.headers import SafeHeaders
 from hub_server.edge.logs import RequestLog
@@ -71,8 +72,17 @@ def handlers(hub: Hub) -> dict[str, Handler]:
         **objects.handlers(hub.objects),
         **contents.handlers(hub),
         **catalog.handlers(hub),
-        "repos.purge": lambda _: lambda session: repos.purge_deleted(session, hub.settings),
+        "repos.purge": lambda _: purge_repos(hub),
     }
+
+
+def purge_repos(hub: Hub) -> None:
+    """Rows of repositories deleted long ago go first, then the blobs nobody names any more."""
+    before = now() - timedelta(days=hub.settings.deleted_repo_days)
+    with hub.database.write() as session:
+        purged = repos.purge_deleted(session, before=before)
+    for name in (name for each in purged for name in each.packs):
+        hub.git.forget_blobs(name)
 
 
 PERIODIC = (

@@ -151,9 +151,7 @@ TheRef = Annotated[RepoRef, Depends(repo_ref)]
 
 def find_repo(session: Session, caller: Caller, ref: RepoRef, wanted: Access) -> Repo:
     """The repository if the caller has that access; raises Moved, RepoNotFound, Forbidden …"""
-    repo = repos.readable(session, caller, ref.kind, ref.name)
-    accounts.require(caller, repo, wanted)
-    return repo
+    return repos.readable(session, caller, ref.kind, ref.name, wanted=wanted)
 
 
 def _visible(session: ReadSession, caller: CurrentCaller, ref: TheRef) -> Repo:

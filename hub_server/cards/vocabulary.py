@@ -206,3 +206,12 @@ def space_sdks() -> Mapping[str, str]:
 @cache
 def space_colors() -> tuple[str, ...]:
     return tuple(_spaces()["colors"])
+
+
+def size_of(rows: int) -> str:
+    """The size category of a number of rows."""
+    for row in _datasets()["sizes"]:
+        least, most = row["min"], row["max"]
+        if least is not None and least <= rows and (most is None or rows < most):
+            return str(row["id"])
+    return "unknown"

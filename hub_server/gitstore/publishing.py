@@ -139,7 +139,7 @@ def _in_the_way(
             others = set(session.scalars(found))
         else:
             others = (above & everything.keys()) | everything.get(name, set())
-        others = (others - gone) | (above & fresh)
+        others = (others - gone) or (above & fresh)
         if others:
             yield name, min(others)
 

@@ -8,7 +8,7 @@ from tests.support import processes
 
 pytest_plugins = [
     f"tests.support.{name}"
-    for name in ("loopback", "postgres", "databases", "nginx", "browser", "s3")
+    for name in ("loopback", "postgres", "databases", "nginx", "browser", "s3", "server")
     if importlib.util.find_spec(f"tests.support.{name}")
 ]
 

@@ -130,28 +130,29 @@ def _in_the_way(
 ) -> Iterator[tuple[bytes, bytes]]:
     """New names that would be a folder of a ref, or lie below one: no client could fetch both."""
     fresh = set(born)
-    everything = _all_names(session, repo_id) if len(born) > FEW else None
+    known = _all_names(session, repo_id) if len(born) > FEW else None
     for name in born:
         above = set(_above(name))
-        if everything is None:
+        if known is None:
             clash = or_(GitRef.name.in_(above), begins_with(name + b"/"))
             found = select(GitRef.name).where(GitRef.repo_id == repo_id, clash)
             others = set(session.scalars(found))
         else:
-            others = (above & everything.keys()) | everything.get(name, set())
+            names, folders = known
+            others = (above & names) | folders.get(name, set())
         others = (others - gone) or (above & fresh)
         if others:
             yield name, min(others)
 
 
-def _all_names(session: Session, repo_id: int) -> dict[bytes, set[bytes]]:
-    """Every ref, and every folder of one with a ref that lies in it."""
-    names: dict[bytes, set[bytes]] = {}
-    for name in session.scalars(select(GitRef.name).where(GitRef.repo_id == repo_id)):
-        names.setdefault(name, set())
+def _all_names(session: Session, repo_id: int) -> tuple[set[bytes], dict[bytes, set[bytes]]]:
+    """Every ref, and for every folder of refs those that lie in it."""
+    names = set(session.scalars(select(GitRef.name).where(GitRef.repo_id == repo_id)))
+    folders: dict[bytes, set[bytes]] = {}
+    for name in names:
         for folder in _above(name):
-            names.setdefault(folder, set()).add(name)
-    return names
+            folders.setdefault(folder, set()).add(name)
+    return names, folders
 
 
 def _above(name: bytes) -> list[bytes]:

@@ -72,8 +72,8 @@ def test_one_refusal_stops_an_atomic_push(writer: Writer, database: Database) ->
 def test_a_ref_and_a_folder_of_that_name_cannot_both_be(
     writer: Writer, database: Database, count: int
 ) -> None:
-    others = [RefUpdate(b"refs/heads/other-%d" % n, None, A) for n in range(count)]
-    writer.publish(RefUpdate(b"refs/heads/a/b", None, A))
+    others = [RefUpdate(b"refs/heads/x/other-%d" % n, None, A) for n in range(count)]
+    writer.publish(RefUpdate(b"refs/heads/a/b", None, A), RefUpdate(b"refs/heads/x/first", None, A))
     below, above = RefUpdate(b"refs/heads/a/b/c", None, A), RefUpdate(b"refs/heads/a", None, A)
     results = writer.publish(below, above, RefUpdate(b"refs/heads/ab", None, A), *others)
     assert "'refs/heads/a/b' is in the way" in str(results[below.name])

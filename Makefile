@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Only from the command line of make: a compiler environment may export HOST, a host may export PORT.
 given = $(if $(filter command,$(origin $(1))),$(2) '$($(1))')
 serve_flags = $(call given,HOST,--host) $(call given,PORT,--port) $(call given,DATA,--data-dir)
-test_args = $(if $(filter command,$(origin ARGS)),$(ARGS))
+arguments = $(if $(filter command,$(origin ARGS)),$(ARGS))
 needs = git or client or s3 or postgres or browser or nginx or soak
 
 .PHONY: help
@@ -24,16 +24,16 @@ serve: $(VENV)/.serve ## install, then serve on http://127.0.0.1:8000 from ./dat
 
 .PHONY: test
 test: $(VENV)/.test ## install what tests need, then run every test (ARGS="tests/unit -k name", FAIL_UNDER=90)
-	@$(if $(filter command,$(origin FAIL_UNDER)),FAIL_UNDER=$(FAIL_UNDER)) scripts/test.sh $(test_args)
+	@$(if $(filter command,$(origin FAIL_UNDER)),FAIL_UNDER=$(FAIL_UNDER)) scripts/test.sh $(arguments)
 
 .PHONY: quick
 quick: $(VENV)/.test ## the tests that need nothing but Python, in under a minute
-	@$(BIN)/python -m pytest -q -n 2 -m 'not ($(needs))' $(test_args)
+	@$(BIN)/python -m pytest -q -n 2 -m 'not ($(needs))' $(arguments)
 
 .PHONY: soak
 soak: $(VENV)/.test ## the long tests (SOAK_SCALE= makes them longer or shorter)
 	@scripts/packages.sh --tests
-	@$(BIN)/python -m pytest -m soak --timeout 0 $(test_args)
+	@$(BIN)/python -m pytest -m soak --timeout 0 $(arguments)
 
 .PHONY: check
 check: $(VENV)/.dev ## what CI runs: format, lint, types, layers, then every test
@@ -50,7 +50,15 @@ fmt: $(VENV)/.dev ## format, and mend what the linter can mend
 
 .PHONY: lock
 lock: $(VENV)/.dev ## pin the dependencies anew after a change of pyproject.toml or requirements/*.in (ARGS=--upgrade)
-	@scripts/lock.sh $(test_args)
+	@scripts/lock.sh $(arguments)
+
+.PHONY: vendor
+vendor: ## fetch static/vendor anew by npm and rewrite its checksums (ARGS="icon …" adds icons)
+	@python3 scripts/vendor.py $(arguments)
+
+.PHONY: db
+db: $(VENV)/.dev ## write a migration of what the tables have and the newest migration has not (m="why")
+	@$(BIN)/python scripts/migration.py '$(m)'
 
 # Each purpose installs all that the one before it does, and counts as it: `make serve` after `make test` installs nothing.
 inputs = pyproject.toml scripts/setup.sh requirements/build.txt
@@ -63,3 +71,7 @@ $(VENV)/.test: $(inputs) requirements/test.txt requirements/old-client.txt
 
 $(VENV)/.dev: $(VENV)/.test requirements/dev.txt
 	@scripts/setup.sh dev && touch $(VENV)/.serve $(VENV)/.test $@
+
+.PHONY: db
+db: $(VENV)/.dev ## draft a migration from the tables (m="why, in words")
+	@$(BIN)/python scripts/migration.py "$(m)" && $(BIN)/ruff format -q migrations

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from alembic import context
+from sqlalchemy import JSON
 
 from hub_server.db import Base, UtcDateTime
 from hub_server.db import tables as tables  # registers every table
@@ -12,6 +13,8 @@ def plain_types(kind: str, item: Any, _context: object) -> str | Literal[False]:
     """Migrations name no type of ours: what one wrote must not change with the code."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, JSON):
+        return 'sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(), "postgresql")'
     return False
 
 

@@ -56,9 +56,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=200), nullable=True),
         sa.Column(
             "payload",
-            sa.JSON(none_as_null=True).with_variant(
-                postgresql.JSONB(none_as_null=True, astext_type=Text()), "postgresql"
-            ),
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(), "postgresql"),
             nullable=False,
         ),
         sa.Column("state", sa.String(length=8), nullable=False),
@@ -244,25 +242,19 @@ def upgrade() -> None:
         sa.Column("used_storage", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "card_data",
-            sa.JSON(none_as_null=True).with_variant(
-                postgresql.JSONB(none_as_null=True, astext_type=Text()), "postgresql"
-            ),
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(), "postgresql"),
             nullable=True,
         ),
         sa.Column(
             "tags",
-            sa.JSON(none_as_null=True).with_variant(
-                postgresql.JSONB(none_as_null=True, astext_type=Text()), "postgresql"
-            ),
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(), "postgresql"),
             nullable=False,
         ),
         sa.Column("pipeline_tag", sa.String(length=100), nullable=True),
         sa.Column("library_name", sa.String(length=100), nullable=True),
         sa.Column(
             "facts",
-            sa.JSON(none_as_null=True).with_variant(
-                postgresql.JSONB(none_as_null=True, astext_type=Text()), "postgresql"
-            ),
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(), "postgresql"),
             nullable=False,
         ),
         sa.CheckConstraint("kind in ('model', 'dataset', 'space')", name=op.f("ck_repo_kind")),
@@ -298,9 +290,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=12), nullable=False),
         sa.Column(
             "scopes",
-            sa.JSON(none_as_null=True).with_variant(
-                postgresql.JSONB(none_as_null=True, astext_type=Text()), "postgresql"
-            ),
+            sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(), "postgresql"),
             nullable=False,
         ),
         sa.Column("hash", sa.String(length=64), nullable=False),

@@ -27,7 +27,7 @@ from hub_server.git.packs import OBJECT_LIMIT, Pack, PackSet, write_index, write
 from hub_server.git.paths import check_path, is_dot_git
 from hub_server.git.refs import branch_ref, check_ref_name, short_name, tag_ref
 from hub_server.git.trees import (
-    Change,
+    Edit,
     Put,
     Remove,
     RemoveTree,
@@ -71,8 +71,8 @@ __all__ = [
     "BadPath",
     "BadRefName",
     "BaseCache",
-    "Change",
     "Commit",
+    "Edit",
     "Entry",
     "GitError",
     "Kind",

@@ -50,7 +50,7 @@ class RemoveTree:
     path: bytes
 
 
-Change = Put | Remove | RemoveTree
+Edit = Put | Remove | RemoveTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class _Node:
         return self.tree_gone or bool(self.children)
 
 
-def splice(objects: ObjectReader, base_tree: ObjectId | None, changes: Sequence[Change]) -> Spliced:
+def splice(objects: ObjectReader, base_tree: ObjectId | None, changes: Sequence[Edit]) -> Spliced:
     """Apply `changes` in their order to `base_tree` (None: empty); empty folders vanish.
 
     Raises BadPath, and PathConflict for a file where a folder stays or the other way round.
@@ -97,7 +97,7 @@ def splice(objects: ObjectReader, base_tree: ObjectId | None, changes: Sequence[
     return Spliced(tree, written, missing)
 
 
-def _plan(changes: Sequence[Change]) -> _Node:
+def _plan(changes: Sequence[Edit]) -> _Node:
     root = _Node(b"")
     for change in changes:
         if isinstance(change, RemoveTree) and not change.path:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from hub_server.git.paths import check_path
 from hub_server.git.rawtrees import RawTree, parse_tree, tree_data
-from hub_server.git.splices import Change, Put, Remove, RemoveTree, Spliced, splice
+from hub_server.git.splices import Edit, Put, Remove, RemoveTree, Spliced, splice
 from hub_server.git.types import FOLDER, Entry, ObjectId, ObjectReader
 
 __all__ = [
-    "Change",
+    "Edit",
     "Put",
     "Remove",
     "RemoveTree",

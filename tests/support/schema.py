@@ -1,16 +1,17 @@
-"""The hub's tables in an empty database."""
+"""The hub's schema in an empty database, as an operator gets it."""
 
-import importlib
-import pkgutil
-
-from hub_server.db import Base, Database, tables
+from hub_server.db import Base, Database
+from hub_server.db.schema import Schema
+from hub_server.settings import data_path
 
 
 def create_schema(url: str) -> None:
-    for module in pkgutil.iter_modules(tables.__path__):
-        importlib.import_module(f"{tables.__name__}.{module.name}")
     database = Database(url)
     try:
-        Base.metadata.create_all(database.engine.execution_options(writer=True))
+        schema = Schema(database, data_path("migrations"))
+        if schema.newest is None:
+            Base.metadata.create_all(database.engine.execution_options(writer=True))
+        else:
+            schema.prepare("auto")
     finally:
         database.dispose()

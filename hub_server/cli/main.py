@@ -1,5 +1,7 @@
 """The group of all commands, and how each of them finds the installation."""
 
+from hub_server.cli.access import alias, invite, token
+from hub_server.cli.accounts import org, user
 from hub_server.cli.base import hub_group
 from hub_server.cli.serving import migrate, serve, worker
 
@@ -12,5 +14,5 @@ def main() -> None:
     """
 
 
-for command in (serve, migrate, worker):
+for command in (serve, migrate, worker, user, org, token, invite, alias):
     main.add_command(command)

@@ -76,6 +76,15 @@ class LiveHub:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def close(self) -> None:
+        """Stop, so that what was covered is saved; kill what does not listen."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
     def command(self, *words: str, given: str = "") -> str:
         """`hub-server …` beside the running server; its standard output."""
         done = subprocess.run(
@@ -153,7 +162,7 @@ def make_hub(tmp_path: Path) -> Iterator[Callable[..., LiveHub]]:
 
     yield make
     for each in made:
-        each.kill()
+        each.close()
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +170,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHub]:
     """One server for all tests of a process; tests make users and repositories of their own."""
     live = LiveHub(tmp_path_factory.mktemp("live") / "data").start()
     yield live
-    live.kill()
+    live.close()
 
 
 @pytest.fixture(scope="session")

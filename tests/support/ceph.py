@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -120,14 +121,13 @@ class Ceph:
 
 
 def _call(*command: str, check: bool = True) -> str:
-    # Daemons inherit what they are given: with pipes, waiting would last as long as they do.
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
-        assert process.stdout
-        os.set_blocking(process.stdout.fileno(), False)
-        code = process.wait(90)
-        said = (process.stdout.read() or b"").decode(errors="replace")
+    # To a file: daemons inherit a pipe, and reading it would last as long as they do.
+    with tempfile.TemporaryFile() as output:
+        code = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=90, check=False
+        ).returncode
+        output.seek(0)
+        said = output.read().decode(errors="replace")
     if check and code:
         raise RuntimeError(f"{' '.join(command)} failed: {said[-2000:]}")
     return said

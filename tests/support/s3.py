@@ -1,9 +1,12 @@
-"""S3 services for tests: moto in this process (quick, no signatures checked), and Ceph's gateway."""
+"""S3 services for tests: moto in this process (quick, checks no signatures) and Ceph's gateway."""
 
+import contextlib
 import secrets
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
@@ -69,6 +72,55 @@ def moto_place(moto_endpoint: str) -> S3Place:
 @pytest.fixture
 def ceph_place(ceph_endpoint: str) -> S3Place:
     return make_bucket(ceph_endpoint)
+
+
+class Relay:
+    """The same service at another port, as clients outside may see it."""
+
+    def __init__(self, endpoint: str) -> None:
+        host, port = endpoint.removeprefix("http://").split(":")
+        self._target = (host, int(port))
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(30)
+        self._server.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                inside = self._server.accept()[0]
+            except OSError:
+                return
+            outside = socket.create_connection(self._target)
+            for one, other in ((inside, outside), (outside, inside)):
+                self._threads.append(threading.Thread(target=self._carry, args=(one, other)))
+                self._threads[-1].start()
+
+    @staticmethod
+    def _carry(source: socket.socket, target: socket.socket) -> None:
+        with source, contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def relay() -> Iterator[Callable[[str], str]]:
+    """`relay(endpoint)`: another address of the same service."""
+    with contextlib.ExitStack() as stack:
+
+        def make(endpoint: str) -> str:
+            made = Relay(endpoint)
+            stack.callback(made.close)
+            return made.endpoint
+
+        yield make
 
 
 @pytest.fixture(params=["moto", pytest.param("ceph", marks=pytest.mark.s3)])

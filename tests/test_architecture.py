@@ -77,10 +77,10 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_vendored_files_are_the_ones_that_were_reviewed() -> None:
-    sums = dict(
-        reversed(line.split(maxsplit=1))
-        for line in (VENDOR / "SHA256SUMS").read_text().splitlines()
-    )
+    sums = {
+        name: digest
+        for digest, name in map(str.split, (VENDOR / "SHA256SUMS").read_text().splitlines())
+    }
     found = {
         path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in tracked()

@@ -108,7 +108,7 @@ def test_only_the_proxy_is_reachable_from_outside() -> None:
 
 
 def test_every_secret_comes_from_the_file_that_the_script_writes() -> None:
-    script = [TOP / "scripts" / "compose-env.sh", "https://hub.example.org"]
+    script = [str(TOP / "scripts" / "compose-env.sh"), "https://hub.example.org"]
     runs = [subprocess.check_output(script, text=True) for _ in range(2)]
     first, second = (
         dict(line.split("=", 1) for line in run.splitlines() if "=" in line) for run in runs

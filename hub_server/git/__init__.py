@@ -1,7 +1,17 @@
 """Objects, packs and the Git protocol. Knows no users, no SQL, no HTTP."""
 
+from hub_server.git.changes import Change, changes, with_renames
 from hub_server.git.commits import Tag, new_commit, new_tag, parse_commit, parse_tag
 from hub_server.git.deltas import BaseCache
+from hub_server.git.diffs import (
+    DiffLimits,
+    FileDiff,
+    Hunk,
+    diff_file,
+    diff_texts,
+    file_diffs,
+    unified,
+)
 from hub_server.git.errors import (
     BadObject,
     BadPack,
@@ -71,10 +81,14 @@ __all__ = [
     "BadPath",
     "BadRefName",
     "BaseCache",
+    "Change",
     "Commit",
+    "DiffLimits",
     "Edit",
     "Entry",
+    "FileDiff",
     "GitError",
+    "Hunk",
     "Kind",
     "NewObject",
     "NotACommit",
@@ -93,11 +107,15 @@ __all__ = [
     "Spliced",
     "Tag",
     "branch_ref",
+    "changes",
     "check_path",
     "check_ref_name",
     "commits_ahead",
     "count_commits",
+    "diff_file",
+    "diff_texts",
     "entry_at",
+    "file_diffs",
     "is_ancestor",
     "is_dot_git",
     "last_commits",
@@ -115,7 +133,9 @@ __all__ = [
     "short_name",
     "splice",
     "tag_ref",
+    "unified",
     "walk",
+    "with_renames",
     "write_index",
     "write_pack",
 ]

@@ -20,6 +20,7 @@ from hub_server.edge.logs import RequestLog
 from hub_server.edge.origin import OriginMiddleware, Origins
 from hub_server.edge.paths import RawPath, register_convertors
 from hub_server.events import Events, RefsUpdated
+from hub_server.git import GitProgram
 from hub_server.gitstore import GitStore
 from hub_server.jobs import Handler, Periodic, Worker
 from hub_server.keys import Keys
@@ -52,8 +53,9 @@ def build_hub(settings: Settings) -> Hub:
         database=database,
         blobs=blobs,
         incoming=incoming,
-        spool=Incoming(settings.cache_folder / "spool"),
+        spool=Incoming(settings.cache_folder / "spool", durable=False),
         git=GitStore(database, blobs, settings.cache_folder, settings.cache_size),
+        git_program=GitProgram.find(settings.git_binary) if settings.git_binary else None,
         objects=Objects(database, blobs, incoming, settings),
         keys=keys,
         events=subscriptions(),

@@ -49,10 +49,14 @@ class Received:
 
 
 class Incoming:
-    """The folder in which bodies arrive, on the file system of the store they are meant for."""
+    """The folder in which bodies arrive, on the file system of the store they are meant for.
 
-    def __init__(self, folder: Path, *, threads: int = 8) -> None:
+    `durable` False leaves out the wait for the disk, for bodies that are read once and dropped.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 8, durable: bool = True) -> None:
         self.folder = folder
+        self.durable = durable
         folder.mkdir(parents=True, exist_ok=True)
         self._pool = ThreadPoolExecutor(threads, "incoming")
 
@@ -110,14 +114,18 @@ class Incoming:
                 raise _too_large(limit)
             if expect_size > _free(self.folder):
                 raise StoreFull
-        return _File(self.folder / f"{PREFIX}{secrets.token_hex(12)}", limit, expect_size)
+        path = self.folder / f"{PREFIX}{secrets.token_hex(12)}"
+        return _File(path, limit, expect_size, durable=self.durable)
 
 
 class _File:
     """Hash and write; every method but `admit` blocks. The file is made by the first of them."""
 
-    def __init__(self, path: Path, limit: int, expect_size: int | None) -> None:
+    def __init__(
+        self, path: Path, limit: int, expect_size: int | None, *, durable: bool = True
+    ) -> None:
         self.path = path
+        self.durable = durable
         self.limit = limit if expect_size is None else min(limit, expect_size)
         self.expect_size = expect_size
         self.admitted = 0
@@ -152,7 +160,9 @@ class _File:
         if expect is not None and digest != expect:
             raise DigestMismatch(expect, digest)
         try:
-            os.fsync(self._open())
+            descriptor = self._open()
+            if self.durable:
+                os.fsync(descriptor)
         except OSError as failure:
             raise disk_failure(failure) from failure
         self._close()

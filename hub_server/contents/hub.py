@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hub_server.blobs import BlobStore, Incoming
 from hub_server.db import Database
 from hub_server.events import Events
+from hub_server.git import GitProgram
 from hub_server.gitstore import GitStore
 from hub_server.keys import Keys
 from hub_server.objects import Objects
@@ -13,7 +14,10 @@ from hub_server.settings import Settings
 
 @dataclass(frozen=True)
 class Hub:
-    """`incoming` takes large files, on the blob store's file system; `spool` takes request bodies."""
+    """`incoming` takes large files on the blob store's file system, `spool` request bodies.
+
+    `git_program` is None where there is no git command: fetches and pushes work without it.
+    """
 
     settings: Settings
     database: Database
@@ -21,6 +25,7 @@ class Hub:
     incoming: Incoming
     spool: Incoming
     git: GitStore
+    git_program: GitProgram | None
     objects: Objects
     keys: Keys
     events: Events

@@ -14,7 +14,7 @@ from hub_server.blobs.errors import (
 )
 from hub_server.blobs.files import FileStore
 from hub_server.blobs.incoming import Incoming, Received, Writer
-from hub_server.blobs.opening import open_incoming, open_store
+from hub_server.blobs.opening import file_root, open_incoming, open_store
 from hub_server.blobs.protocol import (
     CHUNK,
     BadKey,
@@ -52,6 +52,7 @@ __all__ = [
     "UploadTarget",
     "Writer",
     "byte_range",
+    "file_root",
     "open_incoming",
     "open_store",
 ]

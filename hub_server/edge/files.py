@@ -10,6 +10,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -19,7 +20,9 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from hub_server.blobs import file_root
 from hub_server.errors import RangeNotSatisfiable
+from hub_server.settings import Settings
 
 CHUNK = 1 << 20
 SNIFF_BYTES = 4096
@@ -38,7 +41,10 @@ Opener = Callable[[int, int | None], BinaryIO]
 
 @dataclass(frozen=True)
 class Download:
-    """One file to send. `opener` is not called for HEAD, 304 and 416."""
+    """One file to send. `opener` is not called for HEAD, 304 and 416.
+
+    `file` is `BlobStore.local_path` of a blob that is sent as it is: a front proxy may send it.
+    """
 
     opener: Opener
     size: int
@@ -47,6 +53,7 @@ class Download:
     media_type: str = OPAQUE
     inline: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None
 
 
 def sniff(filename: str, start: bytes) -> tuple[str, bool]:
@@ -96,6 +103,8 @@ def send(request: Request, download: Download) -> Response:
     if _not_modified(request, download.etag):
         return Response(status_code=304, headers=headers)
     asked = _asked_range(request, download)
+    if request.method == "GET" and (place := _at_the_proxy(request, download)):
+        return Response(headers={**headers, "X-Accel-Redirect": place})
     start, length = asked or (0, download.size)
     status = 206 if asked else 200
     if asked:
@@ -104,6 +113,15 @@ def send(request: Request, download: Download) -> Response:
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     return FileStream(download.opener, start, length, status, headers)
+
+
+def _at_the_proxy(request: Request, download: Download) -> str | None:
+    """Where the front proxy finds the file; it answers the range, checked above, by itself."""
+    settings: Settings = request.app.state.hub.settings
+    if not settings.xaccel or download.file is None:
+        return None
+    place = download.file.relative_to(file_root(settings)).as_posix()
+    return f"{settings.xaccel.rstrip('/')}/{quote(place)}"
 
 
 def _not_modified(request: Request, etag: str) -> bool:

@@ -90,7 +90,7 @@ def orgs_of(session: Session, user_id: int) -> list[tuple[Account, Role]]:
         .where(Membership.user_id == user_id, Account.deleted_at.is_(None))
         .order_by(Account.name_key)
     )
-    return [(org, check_role(role)) for org, role in rows.tuples()]
+    return [(org, check_role(role)) for org, role in rows]
 
 
 def members(session: Session, org: Account, *, after: str = "", limit: int = 1000) -> list[Member]:
@@ -102,7 +102,7 @@ def members(session: Session, org: Account, *, after: str = "", limit: int = 100
         .order_by(Account.name_key)
         .limit(limit)
     )
-    return [Member(user, check_role(role)) for user, role in rows.tuples()]
+    return [Member(user, check_role(role)) for user, role in rows]
 
 
 def set_member(

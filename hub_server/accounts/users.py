@@ -66,7 +66,7 @@ def clean_email(email: str | None) -> str | None:
     email = (email or "").strip()
     if not email:
         return None
-    if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email):
+    if len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email) or not email.isprintable():
         raise BadRequest("{email!r} is not an e-mail address.", email=email[:100])
     return email
 
@@ -77,6 +77,16 @@ def clean_full_name(full_name: str) -> str:
     if len(full_name) > MAX_FULL_NAME or not full_name.isprintable():
         raise BadRequest("A full name is one line of at most 200 characters.")
     return full_name
+
+
+def clean_about(text: str) -> str:
+    """Lines of at most 2,000 characters in all."""
+    text = "\n".join(text.splitlines()).strip()
+    if len(text) > MAX_ABOUT or not text.replace("\n", "").isprintable():
+        raise BadRequest(
+            "The text about an account has at most 2,000 characters, all of them text."
+        )
+    return text
 
 
 def check_language(language: str | None) -> None:
@@ -180,7 +190,7 @@ def user_by_id(session: Session, user_id: int) -> Account:
 
 def user_by_login(session: Session, login: str) -> Account | None:
     """By name or e-mail address, as people type it at sign-in; disabled ones too."""
-    login = login.strip().lower()
+    login = names.key(login.strip())
     column = Account.email_key if "@" in login else Account.name_key
     return _find(session, (column == login) & (Account.kind == "user"))
 
@@ -248,9 +258,7 @@ def change_profile(session: Session, user: Account, profile: Profile) -> None:
     if profile.full_name is not None:
         user.full_name = clean_full_name(profile.full_name)
     if profile.about is not None:
-        if len(profile.about) > MAX_ABOUT:
-            raise BadRequest("The text about an account has at most 2,000 characters.")
-        user.about = profile.about
+        user.about = clean_about(profile.about)
     if profile.language is not None:
         check_language(profile.language or None)
         user.language = profile.language or None

@@ -92,7 +92,7 @@ def purge_deleted(session: Session, *, before: datetime, limit: int = 100) -> li
     ).all()
     packs: dict[int, list[str]] = {repo_id: [] for repo_id in ids}
     rows = session.execute(select(Pack.repo_id, Pack.name).where(Pack.repo_id.in_(ids)))
-    for repo_id, name in rows.tuples():
+    for repo_id, name in rows:
         packs[repo_id].append(name)
     session.execute(sql_delete(Repo).where(Repo.id.in_(ids)))
     _forget_nameless_accounts(session)

@@ -53,5 +53,5 @@ def counts(session: Session, caller: Caller, namespace_id: int) -> dict[Kind, in
         .where(Repo.namespace_id == namespace_id, visible_clause(caller))
         .group_by(Repo.kind)
     )
-    found = {kind: count for kind, count in rows.tuples()}  # noqa: C416 - typed keys
+    found = {kind: count for kind, count in rows}  # noqa: C416 - typed keys
     return {kind: found.get(kind, 0) for kind in KINDS}

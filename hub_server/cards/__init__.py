@@ -1,0 +1,39 @@
+"""Cards: README front matter to values and records, Markdown and source code to safe HTML.
+
+An engine: text in, values out. Knows no SQL, no users, no HTTP; never raises on what people wrote.
+"""
+
+from hub_server.cards import vocabulary
+from hub_server.cards.checking import Kind, is_repo_id
+from hub_server.cards.front_matter import Card, read_card
+from hub_server.cards.markdown.code import highlight, lexer_for
+from hub_server.cards.markdown.links import LinkBase
+from hub_server.cards.markdown.rendering import RenderedCard, render
+from hub_server.cards.markdown.rewriting import Heading, Labels
+from hub_server.cards.problems import Problem
+from hub_server.cards.record import IndexRecord, index_record, wanted_files
+from hub_server.cards.tags import Tag
+from hub_server.cards.validation import Report, validate, validate_card
+
+__all__ = [
+    "Card",
+    "Heading",
+    "IndexRecord",
+    "Kind",
+    "Labels",
+    "LinkBase",
+    "Problem",
+    "RenderedCard",
+    "Report",
+    "Tag",
+    "highlight",
+    "index_record",
+    "is_repo_id",
+    "lexer_for",
+    "read_card",
+    "render",
+    "validate",
+    "validate_card",
+    "vocabulary",
+    "wanted_files",
+]

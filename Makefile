@@ -58,7 +58,7 @@ vendor: ## fetch static/vendor anew by npm and rewrite its checksums (ARGS="icon
 
 .PHONY: db
 db: $(VENV)/.dev ## write a migration of what the tables have and the newest migration has not (m="why")
-	@$(BIN)/python scripts/migration.py '$(m)'
+	@$(BIN)/python scripts/migration.py '$(m)' && $(BIN)/ruff format --quiet migrations
 
 # Each purpose installs all that the one before it does, and counts as it: `make serve` after `make test` installs nothing.
 inputs = pyproject.toml scripts/setup.sh requirements/build.txt
@@ -71,7 +71,3 @@ $(VENV)/.test: $(inputs) requirements/test.txt requirements/old-client.txt
 
 $(VENV)/.dev: $(VENV)/.test requirements/dev.txt
 	@scripts/setup.sh dev && touch $(VENV)/.serve $(VENV)/.test $@
-
-.PHONY: db
-db: $(VENV)/.dev ## draft a migration from the tables (m="why, in words")
-	@$(BIN)/python scripts/migration.py "$(m)" && $(BIN)/ruff format -q migrations

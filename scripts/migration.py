@@ -21,4 +21,6 @@ def main(message: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not sys.argv[1].strip():  # noqa: PLR2004 - the program and one word
+        sys.exit('migration: say why, as in: make db m="count likes on the repo row"')
     main(sys.argv[1])

@@ -17,7 +17,7 @@ StartNginx = Callable[..., str]
 def configuration(
     folder: Path, port: int, nodes: Sequence[str], *, blobs: Path | None, prefix: str
 ) -> str:
-    """deploy/nginx.conf with the addresses and folders of a test; each change must find its place."""
+    """deploy/nginx.conf with addresses and folders of a test; each change must find its place."""
     text = CONFIGURATION.read_text().replace("/tmp/", f"{folder}/")
     line = next(part for part in text.splitlines() if NODE in part)
     changes = {

@@ -99,8 +99,8 @@ def new_commit(
     message: str,
 ) -> NewObject:
     """A commit whose message ends in one line break; names lose what Git allows in none."""
-    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-    lines += f"author {_format(author)}", f"committer {_format(committer)}"
+    lines = [f"tree {tree}".encode(), *(f"parent {parent}".encode() for parent in parents)]
+    lines += b"author " + _format(author), b"committer " + _format(committer)
     return NewObject("commit", _encode(lines, message))
 
 
@@ -108,23 +108,24 @@ def new_tag(
     target: ObjectId, name: bytes, tagger: Signature, message: str, *, kind: Kind = "commit"
 ) -> NewObject:
     """An annotated tag; `name` without `refs/tags/`."""
-    shown = name.decode(errors="surrogateescape")
-    lines = [f"object {target}", f"type {kind}", f"tag {shown}", f"tagger {_format(tagger)}"]
+    lines = [f"object {target}\ntype {kind}".encode(), b"tag " + name]
+    lines.append(b"tagger " + _format(tagger))
     return NewObject("tag", _encode(lines, message))
 
 
-def _encode(lines: list[str], message: str) -> bytes:
-    head = "\n".join(lines).encode(errors="surrogateescape")
+def _encode(lines: list[bytes], message: str) -> bytes:
+    head = b"\n".join(lines)
     body = message.replace("\0", "").rstrip("\n").encode(errors="replace")
     return b"%s\n\n%s\n" % (head, body) if body else head + b"\n\n"
 
 
-def _format(who: Signature) -> str:
+def _format(who: Signature) -> bytes:
     email = _UNSAFE.sub("", who.email).strip(_EDGE)
     name = _UNSAFE.sub("", who.name).strip(_EDGE) or email.partition("@")[0] or "unknown"
     sign = "-" if who.offset < 0 else "+"
     hours, minutes = divmod(abs(who.offset), 60)
-    return f"{name} <{email}> {max(who.time, 0)} {sign}{hours:02}{minutes:02}"
+    line = f"{name} <{email}> {max(who.time, 0)} {sign}{hours:02}{minutes:02}"
+    return line.encode(errors="replace")
 
 
 def _split(data: bytes) -> tuple[dict[bytes, bytes], bytes]:
@@ -155,5 +156,5 @@ def _person(line: bytes, encoding: bytes) -> Signature:
 def _text(data: bytes, encoding: bytes) -> str:
     try:
         return data.decode(encoding.decode("ascii") or "utf-8")
-    except (UnicodeDecodeError, LookupError):
+    except (ValueError, LookupError):
         return data.decode("utf-8", "replace")

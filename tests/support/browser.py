@@ -19,7 +19,6 @@ FLAGS = [
 ]
 
 
-
 def _chromium() -> str | None:
     """The system's browser, else None: the one that `playwright install chromium` fetched."""
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -1,6 +1,6 @@
-"""The hub's schema in an empty database, as an operator gets it."""
+"""The hub's schema in an empty database, made by the migrations, as an operator gets it."""
 
-from hub_server.db import Base, Database
+from hub_server.db import Database
 from hub_server.db.schema import Schema
 from hub_server.settings import data_path
 
@@ -8,10 +8,6 @@ from hub_server.settings import data_path
 def create_schema(url: str) -> None:
     database = Database(url)
     try:
-        schema = Schema(database, data_path("migrations"))
-        if schema.newest is None:
-            Base.metadata.create_all(database.engine.execution_options(writer=True))
-        else:
-            schema.prepare("auto")
+        Schema(database, data_path("migrations")).prepare("auto")
     finally:
         database.dispose()

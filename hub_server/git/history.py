@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from hub_server.git.graph import (
@@ -65,11 +65,13 @@ def last_commits(
     folder: bytes = b"",
     *,
     max_commits: int | None = None,
+    known: Callable[[ObjectId], Mapping[bytes, ObjectId] | None] = lambda _: None,
 ) -> dict[bytes, ObjectId]:
     """For each entry of `folder` the newest commit that changed it, as `git log -1` names it.
 
     One walk back from the tip: each commit hands the names that are not its own to the first
     parent that has the same entry. After `max_commits` commits the names still open are left out.
+    `known` may tell the whole answer for the same folder at an older commit; the walk ends there.
     """
     graph = Graph(objects)
     trees = _Trees(objects, folder)
@@ -83,8 +85,12 @@ def last_commits(
     left = max_commits
     while queue and left != 0:
         here = queue.pop()
-        own = _hand_down(_Handing(graph, trees, queue, pending), here)
-        found.update(dict.fromkeys(own, here))
+        told = known(here)
+        if told is not None:
+            found.update((name, told[name]) for name in pending.pop(here) if name in told)
+        else:
+            own = _hand_down(_Handing(graph, trees, queue, pending), here)
+            found.update(dict.fromkeys(own, here))
         left = None if left is None else left - 1
     return found
 

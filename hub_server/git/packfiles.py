@@ -31,13 +31,16 @@ class IndexLine(NamedTuple):
     offset: int
 
 
-def write_pack(objects: Iterable[NewObject], folder: Path) -> PackFiles:
-    """Write `pack-<sha1>.pack` and `.idx` into `folder`, each object once, flushed to the disk."""
+def write_pack(objects: Iterable[NewObject], folder: Path, *, durable: bool = True) -> PackFiles:
+    """Write `pack-<sha1>.pack` and `.idx` into `folder`, each object once, flushed to the disk.
+
+    Without `durable` nothing is flushed: for files that a store takes in and flushes itself.
+    """
     stem = folder / f"tmp-{secrets.token_hex(8)}"
     pack, idx = stem.with_suffix(".pack"), stem.with_suffix(".idx")
     try:
-        lines, digest, size = _write_entries({new.id: new for new in objects}, pack)
-        write_index(lines, digest, idx)
+        lines, digest, size = _write_entries({new.id: new for new in objects}, pack, durable)
+        write_index(lines, digest, idx, durable=durable)
         name = digest.hex()
         final = PackFiles(
             name, folder / f"pack-{name}.pack", folder / f"pack-{name}.idx", size, len(lines)
@@ -47,11 +50,14 @@ def write_pack(objects: Iterable[NewObject], folder: Path) -> PackFiles:
     finally:
         pack.unlink(missing_ok=True)
         idx.unlink(missing_ok=True)
-    _flush_folder(folder)
+    if durable:
+        _flush_folder(folder)
     return final
 
 
-def write_index(lines: Iterable[IndexLine], pack_digest: bytes, path: Path) -> None:
+def write_index(
+    lines: Iterable[IndexLine], pack_digest: bytes, path: Path, *, durable: bool = True
+) -> None:
     """Write an index of version 2 for the pack whose trailer is `pack_digest`, and flush it."""
     ordered = sorted(lines)
     parts = [
@@ -66,7 +72,8 @@ def write_index(lines: Iterable[IndexLine], pack_digest: bytes, path: Path) -> N
     with path.open("wb") as file:
         file.write(content)
         file.write(_sha1(content).digest())
-        _flush(file)
+        if durable:
+            _flush(file)
 
 
 def entry_head(kind: Kind, size: int) -> bytes:
@@ -82,7 +89,9 @@ def entry_head(kind: Kind, size: int) -> bytes:
     return bytes(head)
 
 
-def _write_entries(objects: dict[str, NewObject], path: Path) -> tuple[list[IndexLine], bytes, int]:
+def _write_entries(
+    objects: dict[str, NewObject], path: Path, durable: bool
+) -> tuple[list[IndexLine], bytes, int]:
     lines = []
     head = b"PACK" + struct.pack(">II", 2, len(objects))
     digest = _sha1(head)
@@ -96,7 +105,8 @@ def _write_entries(objects: dict[str, NewObject], path: Path) -> tuple[list[Inde
             digest.update(entry)
             offset += len(entry)
         file.write(digest.digest())
-        _flush(file)
+        if durable:
+            _flush(file)
     return lines, digest.digest(), offset + digest.digest_size
 
 

@@ -11,6 +11,7 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -33,6 +34,7 @@ _NOTHING: Mapping[ObjectId, NewObject] = MappingProxyType({})
 _IN_MEMORY = 65_536  # below this, a copy in memory is cheaper than a mapping and its descriptor
 _IDS = 8 + 4 * 256  # where the ids begin in an index of version 2
 _TRAILER = 20
+_SERIALS = count()  # caches trust neither the name of a pack nor the checksum at its end
 _FAR = 0x8000_0000  # marks an offset that stands in the table of 64-bit offsets
 
 
@@ -60,6 +62,7 @@ class Pack:
         self.pack_path = pack_path
         self.idx_path = idx_path
         self.name = pack_path.stem.removeprefix("pack-")
+        self.serial = next(_SERIALS)
         self.data = _load(pack_path)
         self._index = _load(idx_path)
         self.size = len(self.data)
@@ -267,14 +270,14 @@ class PackSet:
         """Number of the kind and content of the object at `offset`, deltas resolved."""
         cache = self.cache
         chain: list[tuple[Pack, int, PackEntry]] = []
-        while (known := cache.get((pack.name, offset))) is None:
+        while (known := cache.get((pack.serial, offset))) is None:
             entry = pack.entry(offset)
             if entry.size > self.limit:
                 raise ObjectTooLarge(entry.size, self.limit)
             if entry.base is None:
                 known = entry.number, pack.inflate(entry)
                 if chain:
-                    cache.put((pack.name, offset), *known)
+                    cache.put((pack.serial, offset), *known)
                 break
             if len(chain) >= CHAIN_LIMIT:
                 raise BadPack("A delta chain in pack {name} is too long", name=pack.name)
@@ -291,7 +294,7 @@ class PackSet:
     ) -> tuple[int, bytes]:
         for pack, offset, entry in reversed(chain):
             data = apply_delta(data, pack.inflate(entry), self.limit)
-            self.cache.put((pack.name, offset), number, data)
+            self.cache.put((pack.serial, offset), number, data)
         return number, data
 
     def _base(self, pack: Pack, entry: PackEntry) -> tuple[Pack, int] | NewObject:

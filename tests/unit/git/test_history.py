@@ -74,6 +74,19 @@ def test_a_bounded_walk_leaves_out_what_it_did_not_reach(history):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_a_known_answer_ends_the_walk(history, seed):
+    repo = history(seed)
+    objects = repo.objects()
+    commits = repo.text("rev-list", "main").split()
+    expected = last_commits(objects, repo.tip)
+    for older in commits[1:8]:
+        answers = {older: last_commits(objects, older)}
+        assert last_commits(objects, repo.tip, known=answers.get) == expected
+    lies = {repo.tip: dict.fromkeys(expected, "f" * 40)}
+    assert last_commits(objects, repo.tip, known=lies.get) == lies[repo.tip]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_ancestors_and_merge_bases_are_those_of_git(history, seed):
     repo = history(seed)
     objects = repo.objects()

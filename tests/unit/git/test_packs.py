@@ -128,6 +128,29 @@ def test_a_pack_that_cannot_be_written_leaves_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_packs_share_a_cache_but_never_each_others_bytes(tmp_path: Path):
+    """Even when a pack calls itself by the name of another one."""
+    cache = BaseCache()
+    for text in (b"first ", b"other "):
+        base, new = new_blob(text * 100), new_blob(text * 99 + b"end")
+        delta = b"".join(create_delta(base.data, new.data))
+        folder = tmp_path / text.decode().strip()
+        folder.mkdir()
+        whole = entry_head("blob", len(base.data)) + zlib.compress(base.data)
+        raw = bytes.fromhex(base.id)
+        pack = handmade(folder, (raw, whole), (bytes.fromhex(new.id), ref_delta(raw, delta)))
+        assert PackSet([pack], cache=cache).read(new.id) == ("blob", new.data)
+    assert cache.used > 0
+
+
+def test_what_need_not_last_is_the_same_on_disk(tmp_path: Path):
+    news = [new_blob(b"a"), new_blob(b"b")]
+    quick = write_pack(news, tmp_path, durable=False)
+    contents = quick.pack.read_bytes(), quick.idx.read_bytes()
+    slow = write_pack(news, tmp_path)
+    assert (slow.pack.read_bytes(), slow.idx.read_bytes()) == contents
+
+
 def test_an_empty_pack_is_a_pack(tmp_path: Path):
     files = write_pack([], tmp_path)
     pack = Pack.open(files.pack, files.idx)

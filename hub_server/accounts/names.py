@@ -33,13 +33,11 @@ RESERVED_NAMESPACES = frozenset(_RESERVED.split())
 """First segments that are, or may become, pages and doors of the hub itself."""
 
 _WORDS = """
-    archive ask-access auth-check blame blob branch branches branch-count commit commits community
-    compare contributors delete discussions duplicate edit events file-history git-receive-pack
-    git-upload-pack head history info jwt lfs lfs-files like likes metrics new notebook objects
-    overview parquet paths-info preupload pull pulls raw refs revision resolve resolve-cache
-    resource-group runtime scan search secrets settings squash super-squash tag tags tree
-    treesize unlike upload user-access-report user-access-request variables viewer viewers
-    watch xet-read-token xet-write-token
+    archive ask-access auth-check blame blob branch branches commit commits compare delete
+    discussions duplicate edit git-receive-pack git-upload-pack info jwt lfs-files like likes
+    notebook parquet paths-info preupload raw refs resolve resolve-cache resource-group revision
+    runtime scan secrets settings super-squash tag tags tree treesize upload user-access-report
+    user-access-request variables viewer xet-read-token xet-write-token
 """
 ROUTE_WORDS = frozenset(_WORDS.split())
 """Words that follow a repository's name in an address; `a/tree/…` is the repository `a`."""

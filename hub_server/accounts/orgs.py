@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from hub_server.accounts.callers import Role
@@ -154,3 +154,8 @@ def change_org(
     if default_visibility is not None:
         org.default_visibility = default_visibility
     session.flush()
+
+
+def count_members(session: Session, org: Account) -> int:
+    counted = select(func.count()).where(Membership.org_id == org.id)
+    return session.scalar(counted) or 0

@@ -1,8 +1,9 @@
 """The parts of one running hub, as the composition root put them together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hub_server.blobs import BlobStore, Incoming
+from hub_server.contents.memory import Memory
 from hub_server.db import Database
 from hub_server.events import Events
 from hub_server.git import GitProgram
@@ -29,6 +30,7 @@ class Hub:
     objects: Objects
     keys: Keys
     events: Events
+    memory: Memory = field(default_factory=Memory)
 
     def close(self) -> None:
         self.database.dispose()

@@ -1,0 +1,91 @@
+"""Resolving a path to a file, and opening it: what downloads stand on."""
+
+import io
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from sqlalchemy.orm import Session
+
+from hub_server.contents.hub import Hub
+from hub_server.contents.memory import ABSENT, FileFacts
+from hub_server.contents.snapshots import ContentFacts, Snapshot, of_commit, resolve
+from hub_server.errors import EntryNotFound
+from hub_server.git import ObjectId
+from hub_server.lfs import Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedFile:
+    """`size` is that of the content; `etag` its sha256 for a large file, else the blob's id."""
+
+    repo_id: int
+    commit: ObjectId
+    path: str
+    blob_id: ObjectId
+    size: int
+    lfs: Pointer | None
+
+    @property
+    def etag(self) -> str:
+        return self.lfs.oid if self.lfs else self.blob_id
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+def resolve_file(
+    hub: Hub, session: Session, repo: ContentFacts, revision: str, path: str
+) -> ResolvedFile:
+    """The file at a path of a revision: no statement, or one, and one more for a large file.
+
+    Raises RevisionNotFound; EntryNotFound, which names the commit, for what is not there, is a
+    folder, or is a pointer to an object that is no longer the repository's.
+    """
+    commit = resolve(hub, session, repo, revision).commit
+    facts = _facts(hub, session, repo.id, commit, path)
+    if facts is ABSENT:
+        raise EntryNotFound(commit=commit)
+    pointer = facts.pointer
+    if pointer and pointer.oid not in hub.objects.is_linked(session, repo.id, [pointer.oid]):
+        raise EntryNotFound(commit=commit)
+    size = pointer.size if pointer else facts.size
+    return ResolvedFile(repo.id, commit, path, facts.blob_id, size, pointer)
+
+
+def raw_file(
+    hub: Hub, session: Session, repo: ContentFacts, revision: str, path: str
+) -> ResolvedFile:
+    """The file as Git has it: of a large file the text of its pointer."""
+    commit = resolve(hub, session, repo, revision).commit
+    facts = _facts(hub, session, repo.id, commit, path)
+    if facts is ABSENT:
+        raise EntryNotFound(commit=commit)
+    return ResolvedFile(repo.id, commit, path, facts.blob_id, facts.size, None)
+
+
+def open_file(hub: Hub, file: ResolvedFile, start: int = 0, length: int | None = None) -> BinaryIO:
+    """The bytes from `start` on. The caller has resolved the file, which was the permission."""
+    if file.lfs:
+        return hub.objects.open(file.lfs.oid, start, length)
+    data = hub.git.open(file.repo_id).objects.read(file.blob_id)[1]
+    end = len(data) if length is None else start + length
+    return io.BytesIO(data[start:end])
+
+
+def _facts(hub: Hub, session: Session, repo_id: int, commit: ObjectId, path: str) -> FileFacts:
+    key = (repo_id, commit, path)
+    known = hub.memory.files.get(key)
+    if known is None:
+        objects = hub.git.open(repo_id, session=session).objects
+        known = hub.memory.files.put(key, _look(of_commit(hub, repo_id, objects, commit), path))
+    return known
+
+
+def _look(snapshot: Snapshot, path: str) -> FileFacts:
+    try:
+        entry = snapshot.file(path)
+    except EntryNotFound:
+        return ABSENT
+    size, pointer = snapshot.facts(entry.id)
+    return FileFacts(entry.id, size, pointer)

@@ -1,0 +1,80 @@
+"""What a process remembers of contents. Everything here can be computed again from objects.
+
+Commits, trees and blobs never change, so entries are dropped for room alone.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from hub_server.git import ObjectId
+from hub_server.lfs import Pointer
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """The `limit` entries used last; safe to use from several threads."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._entries: OrderedDict[Key, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Key) -> Value | None:
+        with self._lock:
+            if key not in self._entries:
+                return None
+            self._entries.move_to_end(key)
+            return self._entries[key]
+
+    def put(self, key: Key, value: Value) -> Value:
+        with self._lock:
+            self._entries[key] = value
+            self._entries.move_to_end(key)
+            while len(self._entries) > self.limit:
+                self._entries.popitem(last=False)
+        return value
+
+    def remember(self, key: Key, make: Callable[[], Value]) -> Value:
+        """The entry, made if it is not there; None is not remembered."""
+        known = self.get(key)
+        return self.put(key, make()) if known is None else known
+
+
+class BlobFacts(NamedTuple):
+    """What a Git blob is to the world: `size` counts its own bytes, not those it points at."""
+
+    size: int
+    pointer: Pointer | None
+
+
+class FileFacts(NamedTuple):
+    """The file at a path of a commit."""
+
+    blob_id: ObjectId
+    size: int
+    pointer: Pointer | None
+
+
+ABSENT = FileFacts("", 0, None)
+"""Remembered for paths where there is no file: clients ask for many of those."""
+
+Folders = Mapping[bytes, Mapping[bytes, ObjectId]]
+"""For each folder that was asked for: the last commit of each of its entries."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Keys of `files` and `last_commits` begin with the repository; blobs are told by their id."""
+
+    files: Recent[tuple[int, ObjectId, str], FileFacts] = field(
+        default_factory=lambda: Recent(50_000)
+    )
+    blobs: Recent[ObjectId, BlobFacts] = field(default_factory=lambda: Recent(200_000))
+    last_commits: Recent[tuple[int, ObjectId], Folders] = field(
+        default_factory=lambda: Recent(500)
+    )

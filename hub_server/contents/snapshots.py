@@ -1,0 +1,126 @@
+"""One commit of a repository, to read from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from hub_server.accounts import RepoFacts
+from hub_server.contents.hub import Hub
+from hub_server.contents.memory import BlobFacts, Memory
+from hub_server.errors import EntryNotFound, RevisionNotFound
+from hub_server.git import Entry, ObjectId, PackSet, entry_at, list_tree, read_commit, walk
+from hub_server.gitstore import ResolvedRevision
+from hub_server.lfs import parse_pointer
+
+POINTER_LIMIT = 1024
+"""No pointer is longer; larger blobs are not looked into."""
+TEXT_LIMIT = 10_000_000
+
+
+class ContentFacts(RepoFacts):
+    """What reading contents needs of a repository; rows and ORM objects both have it."""
+
+    @property
+    def default_branch(self) -> str: ...
+    @property
+    def head(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`ref` is the full name of the ref that was asked for, None for a commit's own id."""
+
+    repo_id: int
+    commit: ObjectId
+    tree: ObjectId
+    ref: str | None
+    objects: PackSet
+    memory: Memory
+
+    def entry(self, path: str) -> Entry | None:
+        return entry_at(self.objects, self.tree, raw(path))
+
+    def file(self, path: str) -> Entry:
+        """The file or link at a path; raises EntryNotFound."""
+        entry = self.entry(path)
+        if entry is None or not (entry.is_file or entry.is_link):
+            raise EntryNotFound(commit=self.commit)
+        return entry
+
+    def folder(self, path: str) -> Entry:
+        """Raises EntryNotFound."""
+        entry = self.entry(path)
+        if entry is None or not entry.is_tree:
+            raise EntryNotFound(commit=self.commit)
+        return entry
+
+    def read(self, path: str, *, limit: int = TEXT_LIMIT) -> bytes | None:
+        """What stands in the file (for a large file its pointer), None if absent or longer."""
+        entry = self.entry(path)
+        if entry is None or not (entry.is_file or entry.is_link):
+            return None
+        return None if self.objects.size(entry.id) > limit else self.objects.read(entry.id)[1]
+
+    def text(self, path: str, *, limit: int = TEXT_LIMIT) -> str | None:
+        data = self.read(path, limit=limit)
+        return None if data is None else data.decode("utf-8", "replace")
+
+    def list(self, folder: str = "") -> list[Entry]:
+        return list_tree(self.objects, self.folder(folder).id)
+
+    def walk(self, folder: str = "") -> Iterator[tuple[bytes, Entry]]:
+        return walk(self.objects, self.tree, folder=raw(folder))
+
+    def facts(self, blob_id: ObjectId) -> BlobFacts:
+        return blob_facts(self.objects, self.memory, blob_id)
+
+
+def raw(path: str) -> bytes:
+    """A path as Git has it; file names are bytes, which `surrogateescape` carries through text."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def shown(path: bytes) -> str:
+    """A path as answers can hold it."""
+    return path.decode("utf-8", "replace")
+
+
+def resolve(hub: Hub, session: Session, repo: ContentFacts, revision: str) -> ResolvedRevision:
+    """The commit a revision names; costs nothing for the default branch, else one statement.
+
+    Raises RevisionNotFound.
+    """
+    default = f"refs/heads/{repo.default_branch}"
+    if revision in (repo.default_branch, "HEAD", default):
+        if repo.head is None:
+            raise RevisionNotFound(revision)
+        return ResolvedRevision(repo.head, default)
+    repository = hub.git.open(repo.id, session=session, default_branch=repo.default_branch)
+    return repository.resolve(revision)
+
+
+def snapshot(
+    hub: Hub, session: Session, repo: ContentFacts, revision: str | None = None
+) -> Snapshot:
+    """The commit of `revision`, or of the default branch; raises RevisionNotFound."""
+    resolved = resolve(hub, session, repo, revision or repo.default_branch)
+    objects = hub.git.open(repo.id, session=session).objects
+    return of_commit(hub, repo.id, objects, resolved.commit, ref=resolved.ref)
+
+
+def of_commit(
+    hub: Hub, repo_id: int, objects: PackSet, commit: ObjectId, *, ref: str | None = None
+) -> Snapshot:
+    tree = read_commit(objects, commit).tree
+    return Snapshot(repo_id, commit, tree, ref, objects, hub.memory)
+
+
+def blob_facts(objects: PackSet, memory: Memory, blob_id: ObjectId) -> BlobFacts:
+    """Size and pointer of a blob, looked into once. Raises ObjectMissing."""
+    known = memory.blobs.get(blob_id)
+    if known is not None:
+        return known
+    size = objects.size(blob_id)
+    pointer = parse_pointer(objects.read(blob_id)[1]) if size <= POINTER_LIMIT else None
+    return memory.blobs.put(blob_id, BlobFacts(size, pointer))

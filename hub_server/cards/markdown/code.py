@@ -186,7 +186,7 @@ def highlight(text: str, filename: str) -> list[str] | None:
     None when the file is above 512 kB, has a line above 5,000 characters, or costs more than a
     second: then show it as plain text with a download link.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.encode("utf-8", "replace").decode().replace("\r\n", "\n").replace("\r", "\n")
     if not _within_limits(text):
         return None
     lexer = lexer_for(filename)

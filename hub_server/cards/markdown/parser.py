@@ -6,7 +6,7 @@ Every rule loop passes a guard that looks at the budget, so hostile nesting ends
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 from hub_server.cards.markdown import code, tex_rules
 from hub_server.cards.markdown.budget import Budget, OutOfBounds
 
+MAX_HTML = 8_000_000
 MAX_NESTING = 60
 MAX_RAW_TAGS = 20_000
 MAX_RAW_DEPTH = 300
@@ -39,9 +40,12 @@ def to_html(markdown: str, budget: Budget) -> str:
     env: dict[str, Any] = {"budget": budget}
     parser = _parser()
     tokens = parser.parse(markdown, env)
+    _check_size(tokens)
     _check_raw_html(tokens)
     written = parser.renderer.render(tokens, parser.options, env)
     budget.check()
+    if len(written) > MAX_HTML:
+        raise OutOfBounds
     return str(written)
 
 
@@ -87,17 +91,28 @@ def _align_cells(state: StateCore) -> None:
                 token.attrs["align"] = match[1]
 
 
+def _flat(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from token.children or ()
+
+
+def _check_size(tokens: Sequence[Token]) -> None:
+    """One long link definition may be used ten thousand times."""
+    size = 0
+    for token in _flat(tokens):
+        size += len(token.content) + sum(len(str(value)) for value in token.attrs.values())
+        if size > MAX_HTML:
+            raise OutOfBounds
+
+
 def _check_raw_html(tokens: Sequence[Token]) -> None:
     """Refuse nesting that a tree builder needs quadratic time for."""
-    raw = [token.content for token in tokens if token.type == "html_block"]
-    raw += [
-        child.content
-        for token in tokens
-        for child in token.children or ()
-        if child.type == "html_inline"
-    ]
+    raw = "".join(
+        token.content for token in _flat(tokens) if token.type in ("html_block", "html_inline")
+    )
     depth = 0
-    for count, match in enumerate(_RAW_TAG.finditer("".join(raw))):
+    for count, match in enumerate(_RAW_TAG.finditer(raw)):
         if match[2].lower() not in _FLAT:
             depth += -1 if match[1] else 1
         if depth > MAX_RAW_DEPTH or count > MAX_RAW_TAGS:

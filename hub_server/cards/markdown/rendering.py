@@ -10,7 +10,6 @@ from hub_server.cards.markdown.links import LinkBase
 from hub_server.cards.markdown.rewriting import Heading, ImagePolicy, Labels, Rewriter
 
 MAX_MARKDOWN = 500_000
-MAX_HTML = 8_000_000
 MAX_PLAIN = 2_000_000
 
 
@@ -36,6 +35,7 @@ def render(
     from other hosts than `base.origins` become links.
     """
     markdown = source.body if isinstance(source, Card) else source
+    markdown = markdown.encode("utf-8", "replace").decode().replace("\x00", "�")
     if len(markdown) > MAX_MARKDOWN:
         return _plain(markdown)
     try:
@@ -46,9 +46,7 @@ def render(
 
 def _rendered(markdown: str, base: LinkBase, images: ImagePolicy, labels: Labels) -> RenderedCard:
     budget = Budget()
-    dirty = parser.to_html(markdown.replace("\x00", "�"), budget)
-    if len(dirty) > MAX_HTML:
-        raise OutOfBounds
+    dirty = parser.to_html(markdown, budget)
     rewriter = Rewriter(base, images, labels, budget)
     written = rewriter.run(sanitizing.clean(dirty))
     return RenderedCard(written, tuple(rewriter.headings))

@@ -20,7 +20,12 @@ STYLESHEET = "hub.css"
 SERVED = ("js", "fonts", "images", "vendor")
 FOREVER = "public, max-age=31536000, immutable"
 MIN_GZIP = 1024
-TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,11 @@ class Assets:
         self._assets[name]
         return f"/static/{self.hash}/{name}"
 
+    def get(self, name: str) -> Asset | None:
+        return self._assets.get(name)
+
     def response(self, request: Request, version: str, name: str) -> Response | None:
-        """None when there is no such file. Another version (a page of an older node) gets today's file."""
+        """None without such a file. Another version (a page of an older node) gets today's file."""
         asset = self._assets.get(name)
         if asset is None:
             return None
@@ -74,7 +82,6 @@ def joined_css(folder: Path) -> str:
     for layer in LAYERS:
         for file in sorted((folder / "css" / layer).glob("*.css")):
             text = _rebased(file.read_text(), f"css/{layer}")
-            # A font face inside a layer is global all the same; it stays there for one rule of joining.
             parts.append(f"@layer {layer} {{\n{text}\n}}\n")
     return "".join(parts)
 

@@ -8,12 +8,14 @@ from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.units import format_unit
 
-from hub_server.web.translation import Catalog, Language
+from hub_server.web.translation import Catalog, Language, mark
 
 # The interface writes British English, so its dates do too.
 LOCALES: dict[Language, str] = {"en": "en_GB", "fr": "fr", "ko": "ko"}
 UNITS = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte")
+STEP = 1000
 MONTH = timedelta(days=30)
+JUST_NOW = mark("just now")
 
 
 def number_in(language: Language, value: int) -> str:
@@ -35,7 +37,7 @@ class Formats:
 
     def compact(self, value: int) -> str:
         """1.3K where a column is compared; put the exact number into `title`."""
-        if value < 1000:
+        if value < STEP:
             return self.number(value)
         return format_compact_decimal(value, locale=self.locale, fraction_digits=1)
 
@@ -49,9 +51,9 @@ class Formats:
     def size(self, value: int) -> str:
         """Bytes in decimal units with three figures: 829 B, 4.63 kB, 433 MB."""
         step, amount = 0, float(value)
-        while amount >= 999.5 and step < len(UNITS) - 1:
-            step, amount = step + 1, amount / 1000
-        pattern = "#,##0" if step == 0 else "@@#"
+        while round(amount) >= STEP and step < len(UNITS) - 1:
+            step, amount = step + 1, amount / STEP
+        pattern = "#,##0" if step == 0 else "@##"
         text = format_unit(amount, UNITS[step], "short", format=pattern, locale=self.locale)
         # Babel's short byte is the whole word in English and Korean.
         return text.replace("byte", "B")
@@ -61,8 +63,11 @@ class Formats:
 
     def moment(self, moment: datetime) -> str:
         """Day and time in UTC, for titles; the browser turns it into its own zone."""
-        text = format_datetime(moment.astimezone(UTC), "d MMMM y HH:mm" if self.catalog.language != "ko"
-                               else "y년 M월 d일 HH:mm", locale=self.locale)
+        text = format_datetime(
+            moment.astimezone(UTC),
+            "d MMMM y HH:mm" if self.catalog.language != "ko" else "y년 M월 d일 HH:mm",
+            locale=self.locale,
+        )
         return f"{text} UTC"
 
     def ago(self, moment: datetime, now: datetime | None = None) -> str:
@@ -71,7 +76,7 @@ class Formats:
         if abs(apart) > MONTH:
             return self.day(moment)
         if abs(apart) < timedelta(seconds=45):
-            return self.catalog.text("just now")
+            return self.catalog.text(JUST_NOW)
         return str(format_timedelta(apart, add_direction=True, threshold=0.9, locale=self.locale))
 
     def language_name(self, code: str) -> str:

@@ -113,9 +113,11 @@ class Templates:
 
 def _when(formats: Formats, moment: datetime) -> Markup:
     """A time as people say it, with the exact one for machines and in the title."""
-    return Markup(
-        '<relative-time><time datetime="{}" title="{}">{}</time></relative-time>'
-    ).format(moment.astimezone(UTC).isoformat(timespec="seconds"), formats.moment(moment), formats.ago(moment))
+    return Markup('<relative-time><time datetime="{}" title="{}">{}</time></relative-time>').format(
+        moment.astimezone(UTC).isoformat(timespec="seconds"),
+        formats.moment(moment),
+        formats.ago(moment),
+    )
 
 
 def _component_homes(folder: Path) -> dict[str, str]:

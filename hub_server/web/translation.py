@@ -39,7 +39,7 @@ class Catalog:
         return _filled(self.messages.get(message, (message,))[0], values)
 
     def plural(self, one: str, many: str, count: int, /, **values: object) -> str:
-        """The right form for `count`; `{count}` is filled with the number as this language writes it."""
+        """The right form for `count`; `{count}` is the number as this language writes it."""
         forms = self.messages.get(one)
         if forms is None or len(forms) <= self.plural_form(count):
             chosen = one if count == 1 else many
@@ -51,9 +51,14 @@ class Catalog:
         """An error's sentence: translated when the catalogue has it, else as the API says it."""
         if error.message_id not in self.messages:
             return str(error)
-        if not error.params:
-            return self.messages[error.message_id][0]
-        return _filled(self.messages[error.message_id][0], error.params)
+        return _filled(self.messages[error.message_id][0], self._words(error.params))
+
+    def _words(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The three kinds are words of the interface when an error names them."""
+        return {
+            name: self.text(value) if isinstance(value, str) and value in KIND_WORDS else value
+            for name, value in values.items()
+        }
 
 
 def _filled(sentence: str, values: Mapping[str, object]) -> str:
@@ -65,14 +70,17 @@ def mark(message: str) -> str:
     return message
 
 
+KIND_WORDS = (mark("model"), mark("dataset"), mark("space"))
+
+
 def load(number: Callable[[Language, int], str], folder: Path = FOLDER) -> dict[Language, Catalog]:
     """All catalogues; a .po file that cannot be read stops the start."""
-    english = Catalog("en", {}, lambda count: int(count != 1), partial(number, "en"))
-    return {"en": english} | {
-        language: _read(language, folder / f"{language}.po", number)
-        for language in LANGUAGES
-        if language != "en"
+    catalogs: dict[Language, Catalog] = {
+        "en": Catalog("en", {}, lambda count: int(count != 1), partial(number, "en"))
     }
+    for language in LANGUAGES[1:]:
+        catalogs[language] = _read(language, folder / f"{language}.po", number)
+    return catalogs
 
 
 def _read(language: Language, path: Path, number: Callable[[Language, int], str]) -> Catalog:
@@ -97,7 +105,7 @@ def is_language(code: str | None) -> bool:
 def negotiate(
     *, asked: str | None, cookie: str | None, accept: str | None, default: Language
 ) -> Language:
-    """The address wins over the cookie, the cookie over the browser, the browser over the setting."""
+    """The address wins over the cookie, that over the browser, that over the setting."""
     for code in (asked, cookie, *_accepted(accept or "")):
         for language in LANGUAGES:
             if code == language:
@@ -108,8 +116,15 @@ def negotiate(
 def _accepted(header: str) -> list[str]:
     weighed = []
     for part in header.split(",")[:20]:
-        found = re.fullmatch(r"\s*([A-Za-z]{1,8})(?:-[\w-]+)?\s*(?:;\s*q\s*=\s*([\d.]{1,5}))?\s*", part)
+        found = re.fullmatch(
+            r"\s*([A-Za-z]{1,8})(?:-[\w-]+)?\s*(?:;\s*q\s*=\s*([\d.]{1,5}))?\s*", part
+        )
         if found:
             weight = found[2] or "1"
-            weighed.append((float(weight) if weight.count(".") <= 1 and weight != "." else 0.0, found[1].lower()))
+            weighed.append(
+                (
+                    float(weight) if weight.count(".") <= 1 and weight != "." else 0.0,
+                    found[1].lower(),
+                )
+            )
     return [code for weight, code in sorted(weighed, key=lambda pair: -pair[0]) if weight > 0]

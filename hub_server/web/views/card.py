@@ -18,7 +18,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class CardProblem:
-    """Something in the metadata that whoever may write should mend; `said` is English, as the API's."""
+    """Something in the metadata to mend; `said` is English, as the API says it."""
 
     said: str
     line: int | None = None
@@ -44,7 +44,7 @@ class Command:
 
 @dataclass(frozen=True)
 class CardPage:
-    """`body` is sanitised HTML. None where there is no README; `is_empty`: no commit with files yet."""
+    """`body` is sanitised HTML, None without a README; `is_empty`: no files of people yet."""
 
     repo: RepoHead
     body: Markup | None

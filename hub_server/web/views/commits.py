@@ -33,7 +33,7 @@ class CommitsPage:
 
 @dataclass(frozen=True)
 class DiffLine:
-    """`text` is escaped, with changed words in <ins> and <del> at most. Gaps carry the hunk's head."""
+    """`text` may mark changed words with <ins> and <del>. Gaps carry the hunk's head."""
 
     kind: Literal["same", "add", "del", "gap"]
     text: str | Markup

@@ -7,7 +7,9 @@ from markupsafe import Markup
 
 from hub_server.web.views.shared import CommitLine, Crumb, RepoHead, Revisions
 
-Look = Literal["text", "markdown", "image", "audio", "video", "lfs", "binary", "link", "empty", "plain"]
+Look = Literal[
+    "text", "markdown", "image", "audio", "video", "lfs", "binary", "link", "empty", "plain"
+]
 
 FILE_ICONS = {
     "json": "braces", "jsonl": "braces", "yaml": "braces", "yml": "braces", "toml": "braces",
@@ -15,11 +17,13 @@ FILE_ICONS = {
     "csv": "table-2", "tsv": "table-2", "parquet": "table-2", "arrow": "table-2",
     "py": "code-xml", "js": "code-xml", "ts": "code-xml", "html": "code-xml", "css": "code-xml",
     "sh": "square-terminal", "ipynb": "notebook-text",
-    "png": "image", "jpg": "image", "jpeg": "image", "gif": "image", "webp": "image", "svg": "image",
+    "png": "image", "jpg": "image", "jpeg": "image", "gif": "image", "webp": "image",
+    "svg": "image",
     "wav": "audio-lines", "mp3": "audio-lines", "flac": "audio-lines", "ogg": "audio-lines",
     "mp4": "film", "webm": "film",
     "zip": "file-archive", "gz": "file-archive", "tar": "file-archive", "7z": "file-archive",
-    "safetensors": "package", "bin": "package", "pt": "package", "pth": "package", "onnx": "package",
+    "safetensors": "package", "bin": "package", "pt": "package", "pth": "package",
+    "onnx": "package",
     "gguf": "package", "h5": "package", "ckpt": "package", "msgpack": "package",
     "joblib": "package", "pkl": "package", "pickle": "package", "npz": "package", "npy": "package",
 }  # fmt: skip
@@ -83,8 +87,10 @@ class LfsFacts:
 
 @dataclass(frozen=True)
 class FilePage:
-    """`look` decides which part is shown. `lines` are highlighted and escaped; `why` is a message id
-    that says why a text is shown plain or not at all."""
+    """`look` decides which part is shown. `lines` are highlighted and escaped.
+
+    `why` is a message id that says why a text is shown plain or not at all.
+    """
 
     repo: RepoHead
     revisions: Revisions

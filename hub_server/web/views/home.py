@@ -8,7 +8,7 @@ from hub_server.web.views.shared import Kind, RepoRow, SpaceTile
 
 @dataclass(frozen=True)
 class Home:
-    """`endpoint` is what people put into HF_ENDPOINT. `yours` is empty for callers without an account."""
+    """`endpoint` goes into HF_ENDPOINT. `yours` is empty for callers without an account."""
 
     endpoint: str
     counts: dict[Kind, int]

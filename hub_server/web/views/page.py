@@ -3,10 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hub_server.web.translation import Language
+from hub_server.web.translation import Language, mark
 
 Theme = Literal["system", "light", "dark"]
-THEMES: tuple[Theme, ...] = ("system", "light", "dark")
+THEMES: dict[Theme, str] = {
+    "system": mark("As the device"),
+    "light": mark("Light"),
+    "dark": mark("Dark"),
+}
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,12 @@ def samples() -> Patterns:
         crumbs=(Crumb("tiny-ner", "#"), Crumb("runs", "#")),
         pager=Pager(21, 40, 615, "#", "#"),
         diff=_diff(),
-        lines=(Markup("{"), Markup('  "hidden_size": 128,'), Markup('  "labels": ["O", "PER"]'), Markup("}")),
+        lines=(
+            Markup("{"),
+            Markup('  "hidden_size": 128,'),
+            Markup('  "labels": ["O", "PER"]'),
+            Markup("}"),
+        ),
         people=(ADA, Person("lin", "/lin"), Person("minji", "/minji"), CLASS),
         choices=chosen(VISIBILITIES, "private"),
     )
@@ -86,7 +91,8 @@ def _rows(now: datetime) -> tuple[RepoRow, ...]:
         RepoRow("model", "ada/tiny-ner", "#", now - timedelta(days=2), "Token classification",
                 "Transformers", "en", 107_726_601, 1284, 31),
         RepoRow("model", "ada/camembert-base-squad-distilled-for-the-second-assignment", "#",
-                now - timedelta(hours=3), "Question answering", "Transformers", "fr", None, 9, 1, private=True),
+                now - timedelta(hours=3), "Question answering", "Transformers", "fr", None, 9, 1,
+                private=True),
         RepoRow("model", "bigscience/bloom", "#", now - timedelta(days=20), "Text generation",
                 "Transformers", "", 176_247_271_424, 12_840, 44, gated=True),
         RepoRow("model", "gpt2", "#", now - timedelta(days=400), "", "", "", None, 0, 0),
@@ -117,7 +123,8 @@ def _files(now: datetime) -> tuple[FileRow, ...]:
         FileRow("runs", "#", is_folder=True, commit=newest),
         FileRow("README.md", "#", size=4630, download_url="#", commit=newest),
         FileRow("config.json", "#", size=829, download_url="#", commit=first),
-        FileRow("pytorch_model.bin", "#", size=433_292_294, download_url="#", commit=first, is_lfs=True),
+        FileRow("pytorch_model.bin", "#", size=433_292_294, download_url="#", commit=first,
+                is_lfs=True),
         FileRow("training_log_2026-09-14_bert-base-cased_conll2003_lr5e-5_seed42.csv", "#",
                 size=18_211, download_url="#", commit=first),
     )  # fmt: skip

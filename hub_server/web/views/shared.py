@@ -12,7 +12,7 @@ Tab = Literal["card", "files", "settings"]
 
 @dataclass(frozen=True)
 class Chip:
-    """A fact that leads to more of the same. `key` names the fact where the label alone does not."""
+    """A fact that leads to more of the same. `key` names it where the label alone does not."""
 
     label: str
     url: str | None = None

@@ -14,7 +14,7 @@ from hub_server.blobs.errors import (
 )
 from hub_server.blobs.files import FileStore
 from hub_server.blobs.incoming import Incoming, Received, Writer
-from hub_server.blobs.opening import file_root, open_incoming, open_store
+from hub_server.blobs.opening import file_root, open_store
 from hub_server.blobs.protocol import (
     CHUNK,
     BadKey,
@@ -53,6 +53,5 @@ __all__ = [
     "Writer",
     "byte_range",
     "file_root",
-    "open_incoming",
     "open_store",
 ]

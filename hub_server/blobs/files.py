@@ -68,11 +68,17 @@ class _FileReader(BlobReader):
 class FileStore:
     """A BlobStore below one local directory, which only the hub writes to."""
 
+    direct = False
+
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.incoming = self.root / "incoming"
         with disk_errors():
             self.incoming.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def incoming_folder(self) -> Path | None:
+        return self.incoming
 
     def check(self) -> None:
         probe = self._temporary()
@@ -187,8 +193,15 @@ class FileStore:
         return None
 
     def part_url(
-        self, key: Key, upload_id: str, number: int, *, seconds: int, size: int | None = None
-    ) -> str | None:
+        self,
+        key: Key,
+        upload_id: str,
+        number: int,
+        *,
+        seconds: int,
+        size: int | None = None,
+        sha256: Digest | None = None,
+    ) -> UploadTarget | None:
         return None
 
     def start_parts(self, key: Key, *, part_size: int) -> str:

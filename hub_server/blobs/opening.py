@@ -4,7 +4,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from hub_server.blobs.files import FileStore
-from hub_server.blobs.incoming import Incoming
 from hub_server.blobs.protocol import BlobStore
 from hub_server.settings import Settings
 
@@ -29,13 +28,6 @@ def open_store(settings: Settings) -> BlobStore:
         secret_access_key=secret.get_secret_value() if secret else None,
     )
     return S3Store(place, direct=settings.s3_direct)
-
-
-def open_incoming(settings: Settings) -> Incoming:
-    """Bodies arrive on the store's own disk where it has one, else in the data directory."""
-    if settings.blobs.startswith("file:"):
-        return Incoming(file_root(settings) / "incoming")
-    return Incoming(settings.data_dir / "incoming")
 
 
 def file_root(settings: Settings) -> Path:

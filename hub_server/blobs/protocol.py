@@ -130,6 +130,14 @@ class BlobStore(Protocol):
     kept nothing; all refuse a key outside the classes with BadKey.
     """
 
+    @property
+    def incoming_folder(self) -> Path | None:
+        """Where bodies should arrive so that `adopt` is a rename; None if anywhere will do."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether clients may have links to it; where not, `url` and its like answer None."""
+
     def check(self) -> None:
         """Raise StoreUnavailable, in words for the operator, unless the store can be used."""
 
@@ -204,9 +212,19 @@ class BlobStore(Protocol):
         """Begin an upload in parts of `part_size` (the last may be smaller); returns its id."""
 
     def part_url(
-        self, key: Key, upload_id: str, number: int, *, seconds: int, size: int | None = None
-    ) -> str | None:
-        """A link to PUT part `number` (from 1) at, or None."""
+        self,
+        key: Key,
+        upload_id: str,
+        number: int,
+        *,
+        seconds: int,
+        size: int | None = None,
+        sha256: Digest | None = None,
+    ) -> UploadTarget | None:
+        """A link to PUT part `number` (from 1) at, or None; bound as by `upload_url`.
+
+        It is good for nothing once the parts are completed.
+        """
 
     def put_part(self, key: Key, upload_id: str, number: int, source: Path) -> Part:
         """Store a file as part `number`, durably; sending a part again replaces it.

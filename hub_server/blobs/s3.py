@@ -67,6 +67,10 @@ class S3Store:
         self._public = connect(place, public) if public else self._client
         self._links = UploadLinks(place, self._public.meta.endpoint_url)
 
+    @property
+    def incoming_folder(self) -> Path | None:
+        return None
+
     def check(self) -> None:
         try:
             with s3_errors(self.place.bucket):
@@ -170,22 +174,26 @@ class S3Store:
     ) -> UploadTarget | None:
         if not self.direct:
             return None
-        wanted = {"x-amz-content-sha256": sha256} if sha256 else {}
-        signed = {**wanted, **({"content-length": str(size)} if size is not None else {})}
-        return UploadTarget(self._links.put(self._name(key), {}, signed, seconds), wanted)
+        return self._links.put(self._name(key), {}, seconds, size, sha256)
 
     def start_parts(self, key: Key, *, part_size: int) -> str:
         with s3_errors(key):
             return str(self._client.create_multipart_upload(**self._at(key))["UploadId"])
 
     def part_url(
-        self, key: Key, upload_id: str, number: int, *, seconds: int, size: int | None = None
-    ) -> str | None:
+        self,
+        key: Key,
+        upload_id: str,
+        number: int,
+        *,
+        seconds: int,
+        size: int | None = None,
+        sha256: Digest | None = None,
+    ) -> UploadTarget | None:
         if not self.direct:
             return None
         query = {"partNumber": str(number), "uploadId": upload_id}
-        signed = {"content-length": str(size)} if size is not None else {}
-        return self._links.put(self._name(key), query, signed, seconds)
+        return self._links.put(self._name(key), query, seconds, size, sha256)
 
     def put_part(self, key: Key, upload_id: str, number: int, source: Path) -> Part:
         size = source.stat().st_size

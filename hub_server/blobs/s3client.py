@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 
 from hub_server.blobs.errors import StoreUnavailable
+from hub_server.blobs.protocol import UploadTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,22 @@ class UploadLinks:
         self._credentials = _session(place).get_credentials()
 
     def put(
-        self, name: str, query: Mapping[str, str], headers: Mapping[str, str], seconds: int
-    ) -> str:
-        """A link that is good only for a PUT with exactly these headers."""
+        self,
+        name: str,
+        query: Mapping[str, str],
+        seconds: int,
+        size: int | None,
+        sha256: str | None,
+    ) -> UploadTarget:
+        """A link that is good only for a PUT of this size, with the headers it comes with."""
         if self._credentials is None:
             raise StoreUnavailable("no keys for the S3 service are set")
+        wanted = {"x-amz-content-sha256": sha256} if sha256 else {}
+        bound = {"content-length": str(size)} if size is not None else {}
         url = f"{self._base}/{quote(name)}" + (f"?{urlencode(query)}" if query else "")
-        request = AWSRequest(method="PUT", url=url, headers=dict(headers))
+        request = AWSRequest(method="PUT", url=url, headers={**wanted, **bound})
         signer = S3SigV4QueryAuth(
             self._credentials.get_frozen_credentials(), "s3", self._place.region, expires=seconds
         )
         signer.add_auth(request)
-        return str(request.url)
+        return UploadTarget(str(request.url), wanted)

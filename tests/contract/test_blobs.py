@@ -436,9 +436,12 @@ class TestLinks:
         upload = bucket.start_parts("incoming/a", part_size=5 * MIB)
         bodies = [os.urandom(5 * MIB), b"the tail"]
         for number, body in enumerate(bodies, 1):
-            url = bucket.part_url("incoming/a", upload, number, seconds=60, size=len(body))
-            assert url
-            status, headers, _ = fetch(url, "PUT", body)
+            digest = hashlib.sha256(body).hexdigest()
+            target = bucket.part_url(
+                "incoming/a", upload, number, seconds=60, size=len(body), sha256=digest
+            )
+            assert target
+            status, headers, _ = fetch(target.url, "PUT", body, **target.headers)
             assert status == 200
             assert headers["ETag"]
         bucket.complete_parts("incoming/a", upload, bucket.list_parts("incoming/a", upload))
@@ -460,7 +463,7 @@ class TestLinks:
         assert url
         assert target
         assert part
-        assert all(link.startswith(outside + "/") for link in (url, target.url, part))
+        assert all(link.startswith(outside + "/") for link in (url, target.url, part.url))
         assert fetch(url)[2] == CONTENT
         assert fetch(target.url, "PUT", b"abc")[0] == 200
         assert content_of(store, "incoming/b") == b"abc"
@@ -493,13 +496,23 @@ class TestSignatures:
         assert fetch(target.url, "PUT", CONTENT)[0] == 403
         assert ceph_blobs.size("incoming/a") is None
 
+    def test_a_single_part_is_bound_and_dies_with_its_upload(self, ceph_blobs: BlobStore) -> None:
+        upload = ceph_blobs.start_parts("incoming/a", part_size=5 * MIB)
+        target = ceph_blobs.part_url("incoming/a", upload, 1, seconds=60, sha256=DIGEST)
+        assert target
+        assert fetch(target.url, "PUT", b"x" * len(CONTENT), **target.headers)[0] >= 400
+        assert fetch(target.url, "PUT", CONTENT, **target.headers)[0] == 200
+        ceph_blobs.complete_parts("incoming/a", upload, ceph_blobs.list_parts("incoming/a", upload))
+        assert fetch(target.url, "PUT", CONTENT, **target.headers)[0] == 404
+        assert content_of(ceph_blobs, "incoming/a") == CONTENT
+
     def test_the_size_is_bound(self, ceph_blobs: BlobStore) -> None:
         target = ceph_blobs.upload_url("incoming/a", seconds=60, size=10)
         upload = ceph_blobs.start_parts("incoming/b", part_size=5 * MIB)
         part = ceph_blobs.part_url("incoming/b", upload, 1, seconds=60, size=10)
         assert target
         assert part
-        for url in (target.url, part):
+        for url in (target.url, part.url):
             assert fetch(url, "PUT", b"x" * 11)[0] == 403
             assert fetch(url, "PUT", b"x" * 10)[0] == 200
 

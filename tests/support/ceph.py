@@ -22,7 +22,7 @@ ACCESS_KEY, SECRET_KEY = "hubkey", "hubsecret"
 CONF = """
 [global]
 fsid = {fsid}
-mon host = 127.0.0.1:{mon}
+mon host = [v1:127.0.0.1:{mon}]
 mon initial members = a
 auth cluster required = none
 auth service required = none
@@ -111,10 +111,18 @@ class Ceph:
         self._run("ceph", "osd", "new", disk, "0")
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
         self._run("ceph", "osd", "crush", "add-bucket", "default", "root", check=False)
-        self._run("ceph-osd", "-i", "0")
+        # On a busy machine it may ask the monitor before it knows the cluster ("wrong fsid").
+        _until(lambda: self._succeeds("ceph-osd", "-i", "0"), 60, "the disk's daemon")
         _until(lambda: "1 up" in self._run("ceph", "osd", "stat", check=False), 60, "the disk")
         place = ("root=default", "host=node")
         self._run("ceph", "osd", "crush", "add", "osd.0", "1.0", *place, check=False)
+
+    def _succeeds(self, program: str, *arguments: str) -> bool:
+        try:
+            self._run(program, *arguments)
+        except RuntimeError:
+            return False
+        return True
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> str:
         return _call(program, "-c", str(self.conf), *arguments, check=check)

@@ -18,7 +18,6 @@ from hub_server.blobs import (
     Incoming,
     StoreFull,
     StoreUnavailable,
-    open_incoming,
     open_store,
 )
 from hub_server.settings import Settings
@@ -183,9 +182,7 @@ def test_the_settings_choose_the_store(tmp_path: Path) -> None:
     store = open_store(Settings(data_dir=tmp_path))
     assert isinstance(store, FileStore)
     assert store.root == tmp_path / "blobs"
-    incoming = open_incoming(Settings(data_dir=tmp_path))
-    assert incoming.folder == store.incoming
-    incoming.close()
+    assert store.incoming_folder == tmp_path / "blobs/incoming"
     elsewhere = open_store(Settings(data_dir=tmp_path, blobs=f"file://{tmp_path}/other%20place"))
     assert isinstance(elsewhere, FileStore)
     assert elsewhere.root == tmp_path / "other place"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_server.blobs import StoreUnavailable, open_incoming, open_store
+from hub_server.blobs import StoreUnavailable, open_store
 from hub_server.blobs.s3 import S3Limits, S3Store
 from hub_server.blobs.s3client import S3Place
 from hub_server.settings import Settings
@@ -37,9 +37,7 @@ def test_the_settings_choose_the_store(tmp_path: Path, moto_place: S3Place) -> N
     url = store.url("cache/a", seconds=9)
     assert url
     assert url.startswith(f"https://files.example.org/{moto_place.bucket}/some/where/cache/a?")
-    incoming = open_incoming(settings)
-    assert incoming.folder == tmp_path / "incoming"
-    incoming.close()
+    assert store.incoming_folder is None
 
 
 def test_a_service_that_is_away() -> None:

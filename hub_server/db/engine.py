@@ -74,6 +74,7 @@ class Database:
             try:
                 yield session
             finally:
+                session.expunge_all()  # a rollback would empty what was read and is used outside
                 session.rollback()
 
     @contextmanager

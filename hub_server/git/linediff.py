@@ -15,6 +15,7 @@ from hub_server.git.slides import slide
 _WINDOW = 100  # lines looked at around one that both sides hold many times
 _MANY_AT_MOST = 1024
 _COST = 256
+_EFFORT = 4_000_000  # lines compared in all, about a second; texts that need more are not compared
 
 
 class Block(NamedTuple):
@@ -35,14 +36,13 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def diff_lines(old: Sequence[bytes], new: Sequence[bytes], *, limit: int) -> list[Block] | None:
-    """The changed blocks in order; None when more than `limit` lines differ."""
+    """The changed blocks in order; None when more than `limit` lines differ or it is too much."""
     numbers: dict[bytes, int] = {}
     a = [numbers.setdefault(line, len(numbers)) for line in old]
     b = [numbers.setdefault(line, len(numbers)) for line in new]
     changed = _Changed(a, b)
-    if changed.mark_hopeless() > limit:
+    if changed.mark_hopeless() > limit or not changed.mark_rest():
         return None
-    changed.mark_rest()
     slide(changed.old, changed.new, a, b, old)
     slide(changed.new, changed.old, b, a, new)
     if sum(changed.old) + sum(changed.new) > limit:
@@ -107,12 +107,14 @@ class _Changed:
                 marks[start + at] = 1
         return kept
 
-    def mark_rest(self) -> None:
+    def mark_rest(self) -> bool:
+        """Mark what differs among the kept places; False when that takes too long."""
         a = [self.a[place] for place in self.places_old]
         b = [self.b[place] for place in self.places_new]
         cost = max(_root(len(a) + len(b) + 3), _COST)
         boxes = [_Box(0, len(a), 0, len(b))]
-        while boxes:
+        effort = 0
+        while boxes and effort < _EFFORT:
             box = _shrink(a, b, boxes.pop())
             if box.a_start == box.a_end:
                 for place in self.places_new[box.b_start : box.b_end]:
@@ -121,9 +123,12 @@ class _Changed:
                 for place in self.places_old[box.a_start : box.a_end]:
                     self.old[place] = 1
             else:
-                i, j = _Split(a, b, box).find(cost)
+                split = _Split(a, b, box)
+                i, j = split.find(cost)
+                effort += split.effort
                 boxes.append(_Box(box.a_start, i, box.b_start, j))
                 boxes.append(_Box(i, box.a_end, j, box.b_end))
+        return not boxes
 
 
 def _root(n: int) -> int:
@@ -185,15 +190,14 @@ class _Split:
         self.back = {last: box.a_end}
         self.ahead_from = self.ahead_to = first
         self.back_from = self.back_to = last
+        self.effort = 0
 
     def find(self, cost: int) -> tuple[int, int]:
-        for spent in range(1, cost + 1):
+        for _ in range(cost):
             found = self._step_ahead() or self._step_back()
-            if found:
-                return found
-            if spent >= cost:
+            if found or self.effort > _EFFORT:
                 break
-        return self._furthest()
+        return found or self._furthest()
 
     def _step_ahead(self) -> tuple[int, int] | None:
         a, b, ahead, back = self.a, self.b, self.ahead, self.back
@@ -205,9 +209,11 @@ class _Split:
             below, above = ahead.get(d - 1, -1), ahead.get(d + 1, -1)
             i = below + 1 if below >= above else above
             j = i - d
+            self.effort += 1 - i
             while i < a_end and j < b_end and a[i] == b[j]:
                 i += 1
                 j += 1
+            self.effort += i
             ahead[d] = i
             if d in meets and back[d] <= i:
                 return i, j
@@ -224,9 +230,11 @@ class _Split:
             below, above = back.get(d - 1, beyond), back.get(d + 1, beyond)
             i = below if below < above else above - 1
             j = i - d
+            self.effort += 1 + i
             while i > a_start and j > b_start and a[i - 1] == b[j - 1]:
                 i -= 1
                 j -= 1
+            self.effort -= i
             back[d] = i
             if d in meets and i <= ahead[d]:
                 return i, j

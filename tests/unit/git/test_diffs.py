@@ -2,6 +2,8 @@
 
 import random
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -149,7 +151,10 @@ def test_blocks_turn_the_old_text_into_the_new_one(old, new):
 @given(texts, texts, st.booleans())
 def test_hunks_are_those_of_git(tmp_path_factory, old, new, cut):
     folder = tmp_path_factory.mktemp("diff")
-    before, after = b"".join(old), b"".join(new)[: -1 if cut else None]
+    assert_hunks_are_those_of_git(folder, b"".join(old), b"".join(new)[: -1 if cut else None])
+
+
+def assert_hunks_are_those_of_git(folder: Path, before: bytes, after: bytes) -> None:
     (folder / "old").write_bytes(before)
     (folder / "new").write_bytes(after)
     command = ["git", "diff", "--no-index", "old", "new"]
@@ -176,3 +181,36 @@ def test_two_shuffled_texts_end_soon():
         built += old[at : block.old_start] + new[block.new_start : block.new_end]
         at = block.old_end
     assert built + old[at:] == new
+
+
+def test_texts_that_take_too_long_are_not_compared():
+    dice = random.Random(2)
+    old = [b"%d\n" % dice.randrange(9) for _ in range(150_000)]
+    new = [b"%d\n" % dice.randrange(9) for _ in range(150_000)]
+    start = time.thread_time()
+    assert diff_lines(old, new, limit=10**6) is None
+    assert time.thread_time() - start < 20
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_code_is_cut_where_git_cuts_it(tmp_path, seed):
+    """Groups that could stand in several places, and lines that are everywhere."""
+    dice = random.Random(seed)
+    words = [
+        b"%sline %d\n" % (b" " * dice.randrange(9), n) for n in range(dice.choice([3, 10, 50]))
+    ]
+    words += [b"\n", b"\t\n", b"}\n", b"\tdo\n", b" " * 210 + b"far\n"]
+    old = [dice.choice(words) for _ in range(dice.choice([0, 5, 30, 200]))]
+    new = list(old)
+    for _ in range(dice.randrange(15)):
+        at = dice.randrange(len(new) + 1)
+        chance = dice.random()
+        if chance < 0.3:
+            new[at:at] = dice.choices(words, k=dice.randrange(1, 6))
+        elif chance < 0.4:
+            new[at:at] = [b"\n"] * 25
+        elif chance < 0.7:
+            del new[at : at + dice.randrange(1, 5)]
+        else:
+            new[at:at] = new[at // 2 : at // 2 + 4]
+    assert_hunks_are_those_of_git(tmp_path, b"".join(old), b"".join(new))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import Executable, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from hub_server.accounts.scopes import Scope, read_scopes
@@ -119,12 +119,19 @@ _BY_TOKEN = (
     )
     .join(Account, Account.id == Token.user_id)
     .outerjoin(Membership, Membership.user_id == Account.id)
+    .where(Token.hash == bindparam("hash"))
 )
 _BY_SESSION = (
     select(*_ACCOUNT, BrowserSession.hash, BrowserSession.expires_at, BrowserSession.seen_at)
     .join(Account, Account.id == BrowserSession.user_id)
     .outerjoin(Membership, Membership.user_id == Account.id)
+    .where(BrowserSession.hash == bindparam("hash"))
 )
+
+
+def _rows(session: Session, statement: Executable, secret: str) -> Sequence[Any]:
+    """One for each membership; run on the connection, which spares half of the time."""
+    return session.connection().execute(statement, {"hash": digest(secret)}).all()
 
 
 def _person(rows: Sequence[Any]) -> dict[str, Any]:
@@ -145,7 +152,7 @@ def authenticate_token(session: Session, token: str) -> Caller:
     """The owner of a token; InvalidCredentials if unknown, expired, or the account is disabled."""
     if not token.startswith("hf_"):
         raise InvalidCredentials
-    rows = session.execute(_BY_TOKEN.where(Token.hash == digest(token))).all()
+    rows = _rows(session, _BY_TOKEN, token)
     time = now()
     if not rows or rows[0].disabled_at or (rows[0].expires_at and rows[0].expires_at <= time):
         raise InvalidCredentials
@@ -164,7 +171,7 @@ def authenticate_token(session: Session, token: str) -> Caller:
 
 def authenticate_session(session: Session, cookie: str) -> Caller | None:
     """Whose browser this is, or None when the session ended or the account is disabled."""
-    rows = session.execute(_BY_SESSION.where(BrowserSession.hash == digest(cookie))).all()
+    rows = _rows(session, _BY_SESSION, cookie)
     time = now()
     if not rows or rows[0].disabled_at or rows[0].expires_at <= time:
         return None

@@ -3,6 +3,7 @@
 from hub_server.cli.access import alias, invite, token
 from hub_server.cli.accounts import org, user
 from hub_server.cli.base import hub_group
+from hub_server.cli.repositories import repo
 from hub_server.cli.serving import migrate, serve, worker
 
 
@@ -14,5 +15,5 @@ def main() -> None:
     """
 
 
-for command in (serve, migrate, worker, user, org, token, invite, alias):
+for command in (serve, migrate, worker, user, org, token, invite, alias, repo):
     main.add_command(command)

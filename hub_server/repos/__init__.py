@@ -7,6 +7,7 @@ from hub_server.repos.changes import (
     create,
     duplicate,
     move,
+    set_disabled,
 )
 from hub_server.repos.deletion import (
     Purged,
@@ -46,5 +47,6 @@ __all__ = [
     "remove_alias",
     "rename_namespace",
     "restore",
+    "set_disabled",
     "web_path",
 ]

@@ -148,6 +148,12 @@ def change_settings(session: Session, repo: Repo, settings: RepoSettings) -> Non
     session.flush()
 
 
+def set_disabled(session: Session, repo: Repo, disabled: bool) -> None:
+    """Contents of a disabled repository are for administrators of the hub only."""
+    repo.disabled = disabled
+    session.flush()
+
+
 def _tip(session: Session, repo: Repo, branch: str) -> str:
     name = b"refs/heads/" + branch.encode("utf-8", "surrogateescape")
     tip = session.scalar(select(GitRef.value).where(GitRef.repo_id == repo.id, GitRef.name == name))

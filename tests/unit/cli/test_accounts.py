@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hub_server import accounts, repos
-from hub_server.accounts import OPERATOR, orgs, passwords, users
+from hub_server.accounts import ANONYMOUS, OPERATOR, DisabledRepo, orgs, passwords, users
 from hub_server.cli import main
 from hub_server.db import Database
 from hub_server.errors import InvalidCredentials, Moved
@@ -153,6 +153,31 @@ def test_renaming_and_deleting(hub, database):
     assert "countess owns 1 repositories" in said.err
     hub("user delete countess --with-repositories")
     assert hub("user list").out == ""
+
+
+def test_deleted_and_disabled_repositories(hub, database):
+    hub("user create ada --no-password")
+    with database.write() as session:
+        words = repos.create(session, OPERATOR, "dataset", "ada/words")
+        repos.delete(session, words)
+    (line,) = hub("repo deleted ADA").lines
+    assert line.split("\t")[1:] == ["dataset", "ada/words"]
+    assert "No model ada/words was deleted" in hub("repo restore ada/words", fails=True).err
+    assert hub("repo restore ada/words --kind dataset").out == "ada/words\n"
+    assert hub("repo deleted ada").out == ""
+    with database.write() as session:
+        repos.delete(session, repos.locate(session, "dataset", "ada/words"))
+        repos.create(session, OPERATOR, "dataset", "ada/words")
+    said = hub("repo restore ada/words --kind dataset", fails=True)
+    assert "restore under another name" in said.err
+    hub("repo restore ada/words --kind dataset --to ada/words-2")
+    hub("repo disable ada/words-2 --kind dataset")
+    with database.read() as session, pytest.raises(DisabledRepo):
+        repos.readable(session, ANONYMOUS, "dataset", "ada/words-2")
+    hub("repo enable ada/words-2 --kind dataset")
+    with database.read() as session:
+        repos.readable(session, ANONYMOUS, "dataset", "ada/words-2")
+    assert "Repository not found" in hub("repo disable ada/nothing", fails=True).err
 
 
 def test_administrators(hub):

@@ -25,6 +25,18 @@ class Author:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Which commits of a log: `limit` of them after `skip`, with `path` those that changed it."""
+
+    skip: int = 0
+    limit: int = 50
+    path: str | None = None
+
+
+FIRST = Window()
+
+
+@dataclass(frozen=True, slots=True)
 class LogPage:
     """`authors` holds one for each commit, in order."""
 
@@ -55,18 +67,15 @@ def commit_log(
     session: Session,
     repo: ContentFacts,
     revision: str,
-    *,
-    path: str | None = None,
-    skip: int = 0,
-    limit: int = 50,
+    window: Window = FIRST,
 ) -> LogPage:
-    """Newest first; with `path` those that changed it. Raises RevisionNotFound."""
+    """Newest first. Raises RevisionNotFound."""
     start = resolve(hub, session, repo, revision).commit
     objects = hub.git.open(repo.id, session=session).objects
-    wanted = raw(path) if path else None
-    found = log(objects, start, path=wanted, skip=skip, limit=limit + 1)
-    commits = found[:limit]
-    return LogPage(commits, authors_of(session, commits), len(found) > limit)
+    wanted = raw(window.path) if window.path else None
+    found = log(objects, start, path=wanted, skip=window.skip, limit=window.limit + 1)
+    commits = found[: window.limit]
+    return LogPage(commits, authors_of(session, commits), len(found) > window.limit)
 
 
 def one_commit(
@@ -116,10 +125,15 @@ def list_refs(
 ) -> Refs:
     prefixes = [HEADS, CONVERTS, TAGS, *([PULLS] if pull_requests else [])]
     lines = hub.git.open(repo.id, session=session).refs(prefixes)
-    return Refs(
-        *([_ref(line) for line in lines if line.name.startswith(place)])
+    under = {
+        place: [_ref(line) for line in lines if line.name.startswith(place)]
         for place in (HEADS, CONVERTS, TAGS, PULLS)
-    )  # type: ignore[call-arg]
+    }
+    by_place = (
+        [_ref(line) for line in lines if line.name.startswith(place)]
+        for place in (HEADS, CONVERTS, TAGS, PULLS)
+    )
+    return Refs(*by_place)
 
 
 def _ref(line: RefLine) -> RefInfo:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hub_server import __version__, api, catalog, contents, objects, repos, web, wire
+from hub_server import __version__, accounts, api, catalog, contents, objects, repos, web, wire
 from hub_server.blobs import Incoming, open_store
 from hub_server.contents import Hub
 from hub_server.db import Database, now
@@ -74,8 +74,14 @@ def handlers(hub: Hub) -> dict[str, Handler]:
         **objects.handlers(hub.objects),
         **contents.handlers(hub),
         **catalog.handlers(hub),
+        "accounts.clean_up": lambda _: clean_accounts(hub),
         "repos.purge": lambda _: purge_repos(hub),
     }
+
+
+def clean_accounts(hub: Hub) -> None:
+    with hub.database.write() as session:
+        accounts.clean_up(session)
 
 
 def purge_repos(hub: Hub) -> None:
@@ -91,6 +97,7 @@ PERIODIC = (
     Periodic("objects.expire", HOUR / 4),
     Periodic("gitstore.sweep", HOUR),
     Periodic("repos.purge", HOUR),
+    Periodic("accounts.clean_up", HOUR),
 )
 
 

@@ -27,6 +27,7 @@ from hub_server.accounts.callers import (
     caller_for,
     touch_token,
 )
+from hub_server.accounts.cleaning import clean_up
 from hub_server.accounts.links import ensure_setup_link
 from hub_server.accounts.permissions import (
     Access,
@@ -78,6 +79,7 @@ __all__ = [
     "can_read",
     "can_see",
     "can_write",
+    "clean_up",
     "ensure_setup_link",
     "invitations",
     "links",

@@ -1,5 +1,6 @@
 """No account may take a name that the hub's own addresses begin with."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -29,7 +30,7 @@ def test_words_after_a_repository_are_not_names_of_repositories(door):
     words = {
         following
         for parts in segments(DOORS[door])
-        for first, following in zip(parts, parts[1:], strict=False)
+        for first, following in itertools.pairwise(parts)
         if first.startswith("{") and first.endswith((":id}", ":repo}")) and "{" not in following
     }
     free = {word for word in words if word.lower() not in names.ROUTE_WORDS}

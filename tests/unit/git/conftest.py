@@ -1,9 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from hub_server.git.subprocesses import GitProgram
 from tests.unit.git.histories import Repo, make_history
+from tests.unit.git.smart_http import Server, serving
 
 
 @pytest.fixture
@@ -23,3 +25,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Repo]:
         return made[seed]
 
     return of
+
+
+@pytest.fixture(params=["program", "native"])
+def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """A Git server, once with the git program behind it and once without."""
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    with serving(folder, GitProgram.find() if request.param == "program" else None) as server:
+        yield server

@@ -22,7 +22,7 @@ EXPECTED = (HubError, SettingsError, SchemaError, NetworkFileSystem)
 class HubGroup(click.Group):
     """Turns expected failures into one sentence on stderr and exit status 1."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except EXPECTED as failure:
@@ -75,7 +75,7 @@ def with_settings(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @data_dir_option
     @functools.wraps(function)
-    def wrapped(*args: Any, data_dir: Path | None, **options: Any) -> Any:  # noqa: ANN401
+    def wrapped(*args: Any, data_dir: Path | None, **options: Any) -> Any:
         return function(settings_from(data_dir=data_dir), *args, **options)
 
     return wrapped

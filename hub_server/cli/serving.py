@@ -8,14 +8,13 @@ import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import uvicorn
 from sqlalchemy.orm import Session
 
 from hub_server import accounts
-from hub_server.app import Application, build_hub, create_app, make_worker
 from hub_server.cli.base import open_database, settings_from, with_settings
 from hub_server.db import Database
 from hub_server.db.facts import claim_fact
@@ -24,13 +23,16 @@ from hub_server.edge import logs
 from hub_server.keys import Keys
 from hub_server.settings import Settings, SettingsError, data_path
 
+if TYPE_CHECKING:
+    from hub_server.app import Application
+
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 class Server(uvicorn.Server):
     """Says when it is ready, and that it is about to stop."""
 
-    def __init__(self, config: uvicorn.Config, app: Application, ready: Any) -> None:  # noqa: ANN401
+    def __init__(self, config: uvicorn.Config, app: "Application", ready: Any) -> None:
         super().__init__(config)
         self.app = app
         self.ready = ready
@@ -40,7 +42,7 @@ class Server(uvicorn.Server):
         if self.started:
             self.ready()
 
-    def handle_exit(self, sig: int, frame: Any) -> None:  # noqa: ANN401
+    def handle_exit(self, sig: int, frame: Any) -> None:
         self.app.draining = True
         super().handle_exit(sig, frame)
 
@@ -70,6 +72,8 @@ def serve(host: str | None, port: int | None, workers: int | None, data_dir: Pat
 @with_settings
 def worker(settings: Settings) -> None:
     """Work background jobs off, without serving."""
+    from hub_server.app import build_hub, make_worker  # other commands need not wait for it
+
     logs.configure(settings)
     with open_database(settings):
         pass
@@ -151,7 +155,9 @@ def lan_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def _serve(settings: Settings, listener: socket.socket, ready: Any) -> None:  # noqa: ANN401
+def _serve(settings: Settings, listener: socket.socket, ready: Any) -> None:
+    from hub_server.app import create_app  # other commands need not wait for it
+
     app = create_app(settings)
     config = uvicorn.Config(
         app,

@@ -19,7 +19,6 @@ from hub_server.cli.base import open_database, settings_from, with_settings
 from hub_server.db import Database
 from hub_server.db.facts import claim_fact
 from hub_server.db.schema import Schema
-from hub_server.edge import logs
 from hub_server.keys import Keys
 from hub_server.settings import Settings, SettingsError, data_path
 
@@ -61,7 +60,7 @@ def serve(host: str | None, port: int | None, workers: int | None, data_dir: Pat
     listener = bind(host or "127.0.0.1", 8000 if port is None else port)
     address = host or "127.0.0.1"
     welcome = _prepare(settings, address, listener.getsockname()[1])
-    logs.configure(settings)
+    _log(settings)
     if settings.workers == 1:
         _serve(settings, listener, lambda: click.echo(welcome, err=True))
     else:
@@ -74,7 +73,7 @@ def worker(settings: Settings) -> None:
     """Work background jobs off, without serving."""
     from hub_server.app import build_hub, make_worker  # other commands need not wait for it
 
-    logs.configure(settings)
+    _log(settings)
     with open_database(settings):
         pass
     hub = build_hub(settings)
@@ -97,6 +96,12 @@ def migrate(settings: Settings, target: str, *, down: bool) -> None:
     (schema.downgrade if down else schema.upgrade)(target)
     click.echo(schema.current() or "(empty)")
     database.dispose()
+
+
+def _log(settings: Settings) -> None:
+    from hub_server.edge import logs  # the edge is the web application
+
+    logs.configure(settings)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -173,7 +178,7 @@ def _serve(settings: Settings, listener: socket.socket, ready: Any) -> None:
 
 
 def _serve_worker(settings: Settings, listener: socket.socket, ready: Connection) -> None:
-    logs.configure(settings)
+    _log(settings)
     _serve(settings, listener, lambda: ready.send(True))
 
 

@@ -378,9 +378,197 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("repo_redirect", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_repo_redirect_repo_id"), ["repo_id"], unique=False)
+    op.create_table(
+        "large_object",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("idle_since", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_large_object")),
+        sa.UniqueConstraint("sha256", name=op.f("uq_large_object_sha256")),
+    )
+    with op.batch_alter_table("large_object", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_large_object_idle_since"), ["idle_since"], unique=False
+        )
+
+    op.create_table(
+        "object_form",
+        sa.Column("object_id", sa.Integer(), nullable=False),
+        sa.Column("form", sa.String(length=8), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("form in ('plain')", name=op.f("ck_object_form_form")),
+        sa.ForeignKeyConstraint(
+            ["object_id"],
+            ["large_object.id"],
+            name=op.f("fk_object_form_object_id_large_object"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("object_id", "form", name=op.f("pk_object_form")),
+    )
+    op.create_table(
+        "lfs_lock",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("repo_id", sa.Integer(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("path_key", sa.String(length=64), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=False),
+        sa.Column("locked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"],
+            ["account.id"],
+            name=op.f("fk_lfs_lock_owner_id_account"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repo.id"], name=op.f("fk_lfs_lock_repo_id_repo"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lfs_lock")),
+    )
+    with op.batch_alter_table("lfs_lock", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_lfs_lock_owner_id"), ["owner_id"], unique=False)
+        batch_op.create_index("uq_lfs_lock_repo_id_path_key", ["repo_id", "path_key"], unique=True)
+
+    op.create_table(
+        "object_link",
+        sa.Column("repo_id", sa.Integer(), nullable=False),
+        sa.Column("object_id", sa.Integer(), nullable=False),
+        sa.Column("uploader_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["object_id"], ["large_object.id"], name=op.f("fk_object_link_object_id_large_object")
+        ),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repo.id"], name=op.f("fk_object_link_repo_id_repo"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["uploader_id"],
+            ["account.id"],
+            name=op.f("fk_object_link_uploader_id_account"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("repo_id", "object_id", name=op.f("pk_object_link")),
+    )
+    with op.batch_alter_table("object_link", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_object_link_object_id"), ["object_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_object_link_uploader_id"), ["uploader_id"], unique=False
+        )
+
+    op.create_table(
+        "pending_link",
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("repo_id", sa.Integer(), nullable=False),
+        sa.Column("object_id", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["object_id"], ["large_object.id"], name=op.f("fk_pending_link_object_id_large_object")
+        ),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repo.id"], name=op.f("fk_pending_link_repo_id_repo"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["account.id"],
+            name=op.f("fk_pending_link_user_id_account"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("user_id", "repo_id", "object_id", name=op.f("pk_pending_link")),
+    )
+    with op.batch_alter_table("pending_link", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_pending_link_expires_at"), ["expires_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_pending_link_object_id"), ["object_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pending_link_repo_id"), ["repo_id"], unique=False)
+
+    op.create_table(
+        "upload",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False),
+        sa.Column("repo_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("pending", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("direct", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("store_upload_id", sa.String(length=1024), nullable=False),
+        sa.Column("part_size", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=9), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("lease_ends_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "state in ('open', 'verifying', 'done', 'failed')", name=op.f("ck_upload_state")
+        ),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repo.id"], name=op.f("fk_upload_repo_id_repo"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["account.id"], name=op.f("fk_upload_user_id_account"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_upload")),
+        sa.UniqueConstraint("token", name=op.f("uq_upload_token")),
+    )
+    with op.batch_alter_table("upload", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_upload_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(
+            "ix_upload_repo_id_user_id_sha256", ["repo_id", "user_id", "sha256"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_upload_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "upload_part",
+        sa.Column("upload_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("etag", sa.String(length=200), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["upload_id"],
+            ["upload.id"],
+            name=op.f("fk_upload_part_upload_id_upload"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("upload_id", "number", name=op.f("pk_upload_part")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("upload_part")
+    with op.batch_alter_table("upload", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_upload_user_id"))
+        batch_op.drop_index("ix_upload_repo_id_user_id_sha256")
+        batch_op.drop_index(batch_op.f("ix_upload_expires_at"))
+
+    op.drop_table("upload")
+    with op.batch_alter_table("pending_link", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pending_link_repo_id"))
+        batch_op.drop_index(batch_op.f("ix_pending_link_object_id"))
+        batch_op.drop_index(batch_op.f("ix_pending_link_expires_at"))
+
+    op.drop_table("pending_link")
+    with op.batch_alter_table("object_link", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_object_link_uploader_id"))
+        batch_op.drop_index(batch_op.f("ix_object_link_object_id"))
+
+    op.drop_table("object_link")
+    with op.batch_alter_table("lfs_lock", schema=None) as batch_op:
+        batch_op.drop_index("uq_lfs_lock_repo_id_path_key")
+        batch_op.drop_index(batch_op.f("ix_lfs_lock_owner_id"))
+
+    op.drop_table("lfs_lock")
+    op.drop_table("object_form")
+    with op.batch_alter_table("large_object", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_large_object_idle_since"))
+
+    op.drop_table("large_object")
+
     with op.batch_alter_table("repo_redirect", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_repo_redirect_repo_id"))
 

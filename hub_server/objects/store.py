@@ -1,0 +1,194 @@
+"""The bytes of large files: received, verified, kept under their sha256, opened, linked out.
+
+Every method that moves bytes opens short transactions before and after, and none meanwhile.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from hub_server.blobs import BlobReader, BlobStore, Incoming, Received, UploadTarget
+from hub_server.db import Database
+from hub_server.errors import Unavailable
+from hub_server.objects import links, uploads
+from hub_server.objects.access import Claim, authorize
+from hub_server.objects.hashing import PrefixHashes
+from hub_server.objects.links import ObjectInfo, object_key
+from hub_server.objects.uploads import StoredPart, UploadEnded, UploadInfo, Wanted
+from hub_server.objects.verification import Verification
+from hub_server.settings import Settings
+
+LINK_SECONDS = 900
+UPLOAD_SECONDS = 24 * 3600
+
+
+class Objects:
+    """Large files of all repositories; questions about links take the caller's session."""
+
+    lookup = staticmethod(links.lookup)
+    is_linked = staticmethod(links.is_linked)
+    provable = staticmethod(links.provable)
+    readable_elsewhere = staticmethod(links.readable_elsewhere)
+    link = staticmethod(links.link)
+    claim = staticmethod(links.claim)
+    unlink = staticmethod(links.unlink)
+    copy_links = staticmethod(links.copy_links)
+    list_linked = staticmethod(links.list_linked)
+    linked_size = staticmethod(links.linked_size)
+    count_pending = staticmethod(links.count_pending)
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, incoming: Incoming, settings: Settings
+    ) -> None:
+        self.database = database
+        self.blobs = blobs
+        self.incoming = incoming
+        self.settings = settings
+        self.prefixes = PrefixHashes()
+        self.verification = Verification(self)
+
+    @property
+    def direct(self) -> bool:
+        """Whether clients may send to the store itself and fetch from it."""
+        return self.blobs.direct
+
+    def open(self, sha256: str, start: int = 0, length: int | None = None) -> BlobReader:
+        """Stream a part of an object in constant memory. The caller has checked the link."""
+        return self.blobs.open(object_key(sha256), start, length)
+
+    def local_path(self, sha256: str) -> Path | None:
+        """The file itself, where the store is a directory."""
+        return self.blobs.local_path(object_key(sha256))
+
+    def url(
+        self,
+        sha256: str,
+        *,
+        seconds: int = LINK_SECONDS,
+        headers: Mapping[str, str] | None = None,
+        start: int = 0,
+        length: int | None = None,
+    ) -> str | None:
+        """A link to the store itself, or None; what `BlobStore.url` says of headers and ranges."""
+        return self.blobs.url(
+            object_key(sha256), seconds=seconds, headers=headers, start=start, length=length
+        )
+
+    def check_claim(self, claim: Claim) -> None:
+        """Raise unless the user may bring objects into the repository as things are now."""
+        with self.database.read() as session:
+            authorize(session, claim)
+
+    def store_received(self, received: Received, claim: Claim) -> ObjectInfo:
+        """Keep a body that has arrived whole, and link it; the file is gone afterwards.
+
+        Asks for permission once more. The caller has compared digest and size with the announced.
+        """
+        key = object_key(received.digest)
+        try:
+            if self.blobs.local_path(key) is not None or self.blobs.size(key) != received.size:
+                self.blobs.adopt(key, received.path)
+        finally:
+            received.discard()
+        return self.keep(claim, received.digest, received.size)
+
+    def keep(self, claim: Claim, sha256: str, size: int) -> ObjectInfo:
+        """Record and link verified bytes that lie under their key; asks for permission."""
+        with self.database.write() as session:
+            authorize(session, claim)
+            object_id = links.record(session, sha256, size)
+            links.link(
+                session,
+                claim.repo_id,
+                object_id,
+                claim.user_id,
+                pending=claim.pending,
+                pending_limit=self.settings.pending_per_user,
+            )
+        if self.blobs.size(object_key(sha256)) is None:  # collected just before it was recorded
+            with self.database.write() as session:
+                links.forget(session, object_id)
+            raise Unavailable("The object was being removed; send it again.", retry_after=1)
+        return ObjectInfo(object_id, sha256, size, claim.pending)
+
+    def start_upload(self, wanted: Wanted) -> UploadInfo:
+        """Begin an upload in parts, or go on with the user's unfinished one of the same bytes."""
+        with self.database.write() as session:
+            if found := uploads.reusable(session, wanted):
+                return found
+        key = f"incoming/{secrets.token_hex(16)}"
+        store_upload_id = self.blobs.start_parts(key, part_size=wanted.part_size)
+        with self.database.write() as session:
+            return uploads.add(session, wanted, key, store_upload_id)
+
+    def find_upload(self, token: str) -> UploadInfo:
+        """Raises UploadEnded."""
+        with self.database.read() as session:
+            return uploads.find(session, token)
+
+    def part_target(
+        self, upload: UploadInfo, number: int, *, sha256: str | None = None
+    ) -> UploadTarget | None:
+        """Where the client PUTs a part at the store itself; None where it comes through the hub."""
+        if not upload.direct:
+            return None
+        return self.blobs.part_url(
+            upload.key,
+            upload.store_upload_id,
+            number,
+            seconds=UPLOAD_SECONDS,
+            size=upload.part_length(number),
+            sha256=sha256,
+        )
+
+    def store_part(self, upload: UploadInfo, number: int, received: Received) -> StoredPart:
+        """Keep a part that came through the hub; the file is gone afterwards.
+
+        Raises UploadEnded, also when the upload is being completed.
+        """
+        try:
+            with self.database.write() as session:
+                authorize(session, upload.claim)
+                uploads.expect_part(session, upload, number)
+            stored = self.blobs.put_part(upload.key, upload.store_upload_id, number, received.path)
+            part = StoredPart(number, stored.size, stored.etag, received.digest)
+            with self.database.write() as session:
+                uploads.keep_part(session, upload, part)
+            self.prefixes.feed(upload.token, number, received.digest, received.path)
+        finally:
+            received.discard()
+        return part
+
+    def parts_of(self, upload: UploadInfo) -> list[int]:
+        """Numbers of the parts that have arrived, whichever way."""
+        if upload.direct:
+            stored = self.blobs.list_parts(upload.key, upload.store_upload_id)
+            return [part.number for part in stored]
+        with self.database.read() as session:
+            return [part.number for part in uploads.stored_parts(session, upload)]
+
+    def finish_upload(self, token: str, *, seconds: float = 60) -> bool:
+        """Verify an upload whose parts have arrived; False if that takes longer than `seconds`.
+
+        Raises UploadEnded, PartsMissing, UploadFailed (other bytes than announced).
+        """
+        return self.verification.finish(token, seconds)
+
+    def settle(
+        self, repo_id: int, user_id: int | None, sha256s: Collection[str], *, seconds: float = 60
+    ) -> None:
+        """Before a commit names objects: verify what this user has sent and nobody looked at yet.
+
+        Raises Unavailable if that takes longer; says nothing of objects that never arrived.
+        """
+        if user_id is None or not sha256s:
+            return
+        with self.database.read() as session:
+            waiting = uploads.unsettled(session, repo_id, user_id, list(sha256s))
+        for upload in waiting:
+            with contextlib.suppress(*self.verification.NOT_THERE, UploadEnded):
+                if not self.finish_upload(upload.token, seconds=seconds):
+                    raise Unavailable(
+                        "Large files of this commit are still being verified.", retry_after=10
+                    )

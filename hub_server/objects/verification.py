@@ -1,0 +1,135 @@
+"""Uploads in parts: joined, read back, hashed, copied to their name, linked.
+
+What a store says about checksums is never taken as proof. Once the parts are joined, no link that
+a client holds can change the object, so what is hashed is what is copied.
+"""
+
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from hub_server.blobs import BlobMissing, DigestMismatch, Part, PartsMissing, SizeMismatch
+from hub_server.errors import BadRequest, HubError, Unavailable
+from hub_server.jobs import enqueue
+from hub_server.objects import uploads
+from hub_server.objects.hashing import hash_rest
+from hub_server.objects.links import object_key
+from hub_server.objects.uploads import UploadInfo
+
+if TYPE_CHECKING:
+    from hub_server.objects.store import Objects
+
+JOB = "objects.verify"
+INLINE = 256 * 10**6
+"""Up to so many bytes are verified by the request that asks; larger ones by a job."""
+LOOK_SECONDS = 0.25
+
+
+class UploadFailed(BadRequest):
+    """The upload has ended without an object; the client starts again."""
+
+
+class Verification:
+    NOT_THERE: ClassVar = (PartsMissing, BlobMissing, UploadFailed)
+
+    def __init__(self, objects: "Objects") -> None:
+        self._objects = objects
+        self._database = objects.database
+        self._blobs = objects.blobs
+
+    def finish(self, token: str, seconds: float) -> bool:
+        """See `Objects.finish_upload`."""
+        upload = self._objects.find_upload(token)
+        if self._claim(upload):
+            self._guarded(upload, inline=upload.size <= INLINE)
+        return self._wait(token, seconds)
+
+    def run(self, token: str) -> None:
+        """The job: verify now, unless it is done; Unavailable while somebody else is at it."""
+        upload = self._objects.find_upload(token)
+        if upload.state in ("done", "failed"):
+            return
+        if not self._claim(upload):
+            raise Unavailable("Another process verifies this upload.")
+        self._guarded(upload, inline=True)
+
+    def _wait(self, token: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while True:
+            upload = self._objects.find_upload(token)
+            if upload.state == "done":
+                return True
+            if upload.state == "failed":
+                raise UploadFailed(upload.error or "The upload has failed.")
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(LOOK_SECONDS)
+
+    def _claim(self, upload: UploadInfo) -> bool:
+        with self._database.write() as session:
+            return uploads.begin_verifying(session, upload)
+
+    def _guarded(self, upload: UploadInfo, *, inline: bool) -> None:
+        """Never leaves the upload `verifying`: done, failed for good, or open for another try."""
+        state: uploads.State = "open"
+        error: str | None = None
+        try:
+            self._join(upload)
+            if inline:
+                self._verify(upload)
+                state = "done"
+        except (DigestMismatch, SizeMismatch) as failure:
+            state, error = "failed", str(failure)
+            raise UploadFailed(str(failure)) from failure
+        except (PartsMissing, Unavailable):
+            raise
+        except HubError as failure:  # no longer allowed: the repository or the account is gone
+            state, error = "failed" if failure.status < 500 else "open", str(failure)  # noqa: PLR2004
+            raise
+        finally:
+            self._end(upload, state, error, to_job=not inline)
+
+    def _end(
+        self, upload: UploadInfo, state: uploads.State, error: str | None, *, to_job: bool
+    ) -> None:
+        with self._database.write() as session:
+            uploads.end(session, upload, state, error)
+            if to_job and state == "open":
+                enqueue(session, JOB, {"token": upload.token}, key=upload.token, max_attempts=6)
+        if state in ("done", "failed"):
+            self._blobs.abort_parts(upload.key, upload.store_upload_id)
+            self._blobs.delete(upload.key)
+
+    def _join(self, upload: UploadInfo) -> None:
+        """Complete the parts, unless an earlier try has. Raises PartsMissing."""
+        if self._blobs.size(upload.key) is not None:
+            return
+        if upload.direct:
+            parts = list(self._blobs.list_parts(upload.key, upload.store_upload_id))
+        else:
+            with self._database.read() as session:
+                stored = uploads.stored_parts(session, upload)
+            parts = [Part(each.number, each.size, each.etag) for each in stored]
+        sizes = {part.number: part.size for part in parts}
+        for number in range(1, upload.count + 1):
+            if sizes.get(number) != upload.part_length(number):
+                raise PartsMissing(f"part {number} of {upload.count} has not arrived whole")
+        self._blobs.complete_parts(upload.key, upload.store_upload_id, parts)
+
+    def _verify(self, upload: UploadInfo) -> None:
+        with self._database.read() as session:
+            stored = uploads.stored_parts(session, upload)
+        known, count = self._objects.prefixes.take(upload.token, [part.sha256 for part in stored])
+        start = min(count * upload.part_size, upload.size)
+        digest, size = hash_rest(self._blobs, upload.key, known, start, lambda: self._hold(upload))
+        if size != upload.size:
+            raise SizeMismatch(upload.size, size)
+        if digest != upload.sha256:
+            raise DigestMismatch(upload.sha256, digest)
+        key = object_key(upload.sha256)
+        if self._blobs.size(key) != size:
+            self._blobs.copy(upload.key, key)
+        self._objects.keep(upload.claim, upload.sha256, size)
+
+    def _hold(self, upload: UploadInfo) -> None:
+        with self._database.write() as session:
+            uploads.hold(session, upload)

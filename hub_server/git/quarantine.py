@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub_server.git import connectivity, subprocesses
-from hub_server.git.errors import GitError, ObjectMissing, ProgramFailed
+from hub_server.git.errors import BadPack, GitError, ObjectMissing, ProgramFailed
 from hub_server.git.limits import Meter, ReceiveLimits
 from hub_server.git.packindex import index_natively
 from hub_server.git.packs import Pack, PackSet
@@ -20,6 +21,9 @@ from hub_server.git.types import ObjectId, PackFiles
 
 _SINGLY = 64
 """Refs that are checked one by one when not all of them are complete."""
+
+
+_UNSHALLOW = " (your clone is shallow: run git fetch --unshallow and push again)"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def quarantine(
         files = _receive_natively(body, source.objects, place, meter)
     else:
         known = source.git_dir / "objects"
-        files = _receive_by_git(body, known, place, meter, _within(git, meter))
+        with _told_of_shallow(push):
+            files = _receive_by_git(body, known, place, meter, _within(git, meter))
     objects, new_ids = source.objects, list[ObjectId]()
     if files is not None:
         pack = Pack.open(files.pack, files.idx)
@@ -68,6 +73,18 @@ def quarantine(
         objects = source.objects.with_packs([pack])
     check = _Check(push, objects, source, folder, meter, git)
     return Quarantine(files if new_ids else None, objects, new_ids, check.refused())
+
+
+@contextmanager
+def _told_of_shallow(push: Push) -> Iterator[None]:
+    """Add to git's complaint about missing objects what a shallow clone can do about it."""
+    try:
+        yield
+    except BadPack as error:
+        if push.shallow and "expected object" in str(error):
+            sentence = "{problem}" + _UNSHALLOW
+            raise BadPack(sentence, problem=str(error)) from error
+        raise
 
 
 def _within(git: GitProgram, meter: Meter) -> GitProgram:
@@ -171,10 +188,8 @@ class _Check:
         except ProgramFailed:
             raise
         except ObjectMissing as error:
-            shallow = " (push from a complete clone: git fetch --unshallow)"
-            return f"missing necessary objects: {error.object_id}" + (
-                shallow if self.push.shallow else ""
-            )
+            hint = _UNSHALLOW if self.push.shallow else ""
+            return f"missing necessary objects: {error.object_id}{hint}"
         except GitError as error:
             return str(error)
         return None

@@ -136,8 +136,8 @@ class Server:
             for command in push.commands:
                 if results[command.name] is None:
                     self._move(source.repo, command)
-            messages = [] if push.quiet else [f"{len(found.new_ids)} new objects"]
-            yield from receive.report(push, results, None, [*messages, *push.options])
+            messages = [f"{len(found.new_ids)} new objects", *push.options]
+            yield from receive.report(push, results, None, messages)
         except GitError as error:
             yield from receive.report(push, {}, str(error))
         finally:

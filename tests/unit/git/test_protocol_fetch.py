@@ -326,10 +326,9 @@ def test_odd_names_survive(hub: Server, tmp_path: Path, version: int) -> None:
     git("init", "-q", "-b", "main", work)
     names = [b"with space", b"new\nline", b"caf\xe9", "été/ü".encode(), b"%2F", b"100644 x", b"-n"]
     for name in names:
-        path = os.fsencode(work) + b"/" + name
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(name)
+        path = work / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name)
     commit(work, 1, {})
     branches = ["ünï", "a/b/c", "%2F", "caf\udce9", "'quo\"ted'", "#hash"]
     for branch in branches:
@@ -337,8 +336,7 @@ def test_odd_names_survive(hub: Server, tmp_path: Path, version: int) -> None:
     publish(hub, work, hub.create("odd"))
     fetch_git(version, "clone", "-q", f"{hub.url}/odd", copy)
     for name in names:
-        with open(os.fsencode(copy) + b"/" + name, "rb") as file:
-            assert file.read() == name
+        assert (copy / os.fsdecode(name)).read_bytes() == name
     listed = git("branch", "-r", "--format=%(refname:lstrip=3)", cwd=copy)
     assert set(listed.splitlines()) >= set(branches)
 

@@ -1,5 +1,7 @@
 """Objects, packs and the Git protocol. Knows no users, no SQL, no HTTP."""
 
+from hub_server.git import receive
+from hub_server.git.advertise import advertise_receive_pack, advertise_upload_pack
 from hub_server.git.changes import Change, changes, with_renames
 from hub_server.git.commits import Tag, new_commit, new_tag, parse_commit, parse_tag
 from hub_server.git.deltas import BaseCache
@@ -16,12 +18,16 @@ from hub_server.git.errors import (
     BadObject,
     BadPack,
     BadPath,
+    BadProtocol,
     BadRefName,
     GitError,
     NotACommit,
+    NotOurRef,
     ObjectMissing,
     ObjectTooLarge,
     PathConflict,
+    ProgramFailed,
+    PushTooLarge,
 )
 from hub_server.git.history import (
     commits_ahead,
@@ -35,7 +41,10 @@ from hub_server.git.history import (
 )
 from hub_server.git.packs import OBJECT_LIMIT, Pack, PackSet, write_index, write_pack
 from hub_server.git.paths import check_path, is_dot_git
+from hub_server.git.pktline import error_pkt
 from hub_server.git.refs import branch_ref, check_ref_name, short_name, tag_ref
+from hub_server.git.sources import FetchSource, RefLine
+from hub_server.git.subprocesses import GitProgram
 from hub_server.git.trees import (
     Edit,
     Put,
@@ -66,6 +75,7 @@ from hub_server.git.types import (
     Signature,
     new_blob,
 )
+from hub_server.git.uploadpack import upload_pack
 
 __all__ = [
     "EMPTY_TREE",
@@ -79,6 +89,7 @@ __all__ = [
     "BadObject",
     "BadPack",
     "BadPath",
+    "BadProtocol",
     "BadRefName",
     "BaseCache",
     "Change",
@@ -86,12 +97,15 @@ __all__ = [
     "DiffLimits",
     "Edit",
     "Entry",
+    "FetchSource",
     "FileDiff",
     "GitError",
+    "GitProgram",
     "Hunk",
     "Kind",
     "NewObject",
     "NotACommit",
+    "NotOurRef",
     "ObjectId",
     "ObjectMissing",
     "ObjectReader",
@@ -100,12 +114,17 @@ __all__ = [
     "PackFiles",
     "PackSet",
     "PathConflict",
+    "ProgramFailed",
+    "PushTooLarge",
     "Put",
+    "RefLine",
     "Remove",
     "RemoveTree",
     "Signature",
     "Spliced",
     "Tag",
+    "advertise_receive_pack",
+    "advertise_upload_pack",
     "branch_ref",
     "changes",
     "check_path",
@@ -115,6 +134,7 @@ __all__ = [
     "diff_file",
     "diff_texts",
     "entry_at",
+    "error_pkt",
     "file_diffs",
     "is_ancestor",
     "is_dot_git",
@@ -130,10 +150,12 @@ __all__ = [
     "parse_tree",
     "peel",
     "read_commit",
+    "receive",
     "short_name",
     "splice",
     "tag_ref",
     "unified",
+    "upload_pack",
     "walk",
     "with_renames",
     "write_index",

@@ -1,0 +1,132 @@
+"""What repositories hold: reading revisions, and the one road on which pushes and commits land."""
+
+from hub_server.contents.attributes import Attributes, Ignore
+from hub_server.contents.branches import (
+    NewBranch,
+    RefExists,
+    create_branch,
+    create_tag,
+    delete_branch,
+    delete_tag,
+    set_default_branch,
+    super_squash,
+)
+from hub_server.contents.cards_of import record_of
+from hub_server.contents.committing import BranchMoved, CommitResult, Overtaken, commit
+from hub_server.contents.duplicating import duplicate_repository
+from hub_server.contents.files import ResolvedFile, open_file, raw_file, resolve_file
+from hub_server.contents.history import (
+    Author,
+    LogPage,
+    RefInfo,
+    Refs,
+    Window,
+    authors_of,
+    commit_diff,
+    commit_log,
+    compare,
+    list_refs,
+    one_commit,
+)
+from hub_server.contents.hub import Hub
+from hub_server.contents.indexing import handlers, index_of
+from hub_server.contents.initial import create_repository, first_files, initial_commit
+from hub_server.contents.landing import Landing, land, land_in
+from hub_server.contents.lfs_files import LfsFile, delete_lfs_files, list_lfs_files
+from hub_server.contents.listing import (
+    MOST_PATHS,
+    TreeEntry,
+    TreePage,
+    all_files,
+    paths_info,
+    tree_page,
+)
+from hub_server.contents.operations import (
+    AddFile,
+    AddLfs,
+    CopyFile,
+    Delete,
+    DeleteFolder,
+    Operation,
+    UnsafePath,
+)
+from hub_server.contents.preparing import CommitRequest
+from hub_server.contents.preupload import Candidate, Decision, Preupload, preupload
+from hub_server.contents.pushing import PushResults, accept_push, push_target
+from hub_server.contents.rules import InvalidCard, LargeFiles, UnknownObjects, WrongSizes
+from hub_server.contents.snapshots import ContentFacts, Snapshot, resolve, snapshot
+
+__all__ = [
+    "MOST_PATHS",
+    "AddFile",
+    "AddLfs",
+    "Attributes",
+    "Author",
+    "BranchMoved",
+    "Candidate",
+    "CommitRequest",
+    "CommitResult",
+    "ContentFacts",
+    "CopyFile",
+    "Decision",
+    "Delete",
+    "DeleteFolder",
+    "Hub",
+    "Ignore",
+    "InvalidCard",
+    "Landing",
+    "LargeFiles",
+    "LfsFile",
+    "LogPage",
+    "NewBranch",
+    "Operation",
+    "Overtaken",
+    "Preupload",
+    "PushResults",
+    "RefExists",
+    "RefInfo",
+    "Refs",
+    "ResolvedFile",
+    "Snapshot",
+    "TreeEntry",
+    "TreePage",
+    "UnknownObjects",
+    "UnsafePath",
+    "Window",
+    "WrongSizes",
+    "accept_push",
+    "all_files",
+    "authors_of",
+    "commit",
+    "commit_diff",
+    "commit_log",
+    "compare",
+    "create_branch",
+    "create_repository",
+    "create_tag",
+    "delete_branch",
+    "delete_lfs_files",
+    "delete_tag",
+    "duplicate_repository",
+    "first_files",
+    "handlers",
+    "index_of",
+    "initial_commit",
+    "land",
+    "land_in",
+    "list_lfs_files",
+    "list_refs",
+    "one_commit",
+    "open_file",
+    "paths_info",
+    "preupload",
+    "push_target",
+    "raw_file",
+    "record_of",
+    "resolve",
+    "resolve_file",
+    "set_default_branch",
+    "snapshot",
+    "super_squash",
+    "tree_page",
+]

@@ -1,4 +1,4 @@
-"""What `.gitattributes` and `.gitignore` say of a path, and the ones new repositories start with."""
+"""What `.gitattributes` and `.gitignore` say of a path, and what new repositories start with."""
 
 import re
 from dataclasses import dataclass

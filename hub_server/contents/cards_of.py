@@ -1,31 +1,36 @@
-"""The card of a revision, judged and read for the catalog. Knows no SQL."""
+"""What the catalog keeps of a revision, computed from its card and files. Knows no SQL."""
 
+import hashlib
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
-from hub_server.cards import Card, IndexRecord, index_record, read_card, wanted_files
-from hub_server.contents.snapshots import Snapshot, shown
+from hub_server.cards import IndexRecord, index_record, wanted_files
+from hub_server.contents.snapshots import README, Snapshot, shown
 from hub_server.db.tables.repos import Kind
-from hub_server.git import list_tree
 
-README = "README.md"
-MOST_FILES = 5000
+MOST_FILES = 1000
 """So many paths tell what a repository is; the next hundred thousand say the same."""
 SMALL = 2_000_000
-
-
-def card_of(snapshot: Snapshot) -> Card:
-    """The card, empty where there is no README or one that is no text."""
-    return read_card(snapshot.read(README) or b"")
+FOLDERS = (b"40000", b"040000")
+SUBMODULE = b"160000"
+_DIGITS = re.compile(r"\d+")
 
 
 def record_of(snapshot: Snapshot, kind: Kind, region: str) -> IndexRecord:
-    """What the catalog keeps of this revision."""
-    card = card_of(snapshot)
+    """Everything the catalog needs to know of this revision.
+
+    A commit that only adds another numbered file beside its likes costs no more than a look.
+    """
     files = list(some_files(snapshot))
-    wanted = wanted_files(kind, card, files)
+    wanted = wanted_files(kind, snapshot.card(), files)
+    key = _evidence(snapshot, kind, region, wanted, files)
+    known = snapshot.memory.records.get(key)
+    if known is not None:
+        return known
     contents = {name: data for name in wanted if (data := snapshot.read(name, limit=SMALL))}
-    return index_record(kind, card, files, contents, region=region)
+    record = index_record(kind, snapshot.card(), files, contents, region=region)
+    return snapshot.memory.records.put(key, record)
 
 
 def some_files(snapshot: Snapshot, limit: int = MOST_FILES) -> Iterator[str]:
@@ -34,10 +39,33 @@ def some_files(snapshot: Snapshot, limit: int = MOST_FILES) -> Iterator[str]:
     left = limit
     while waiting and left > 0:
         prefix, tree = waiting.popleft()
-        for entry in list_tree(snapshot.objects, tree):
-            if entry.is_tree:
-                waiting.append((prefix + entry.name + b"/", entry.id))
-            elif left > 0 and not entry.is_submodule:
+        for name, mode, tree_id in _first_entries(snapshot.objects.read(tree)[1], limit):
+            if mode in FOLDERS:
+                waiting.append((prefix + name + b"/", tree_id))
+            elif left > 0 and mode != SUBMODULE:
                 left -= 1
-                yield shown(prefix + entry.name)
+                yield shown(prefix + name)
 
+
+def _first_entries(data: bytes, limit: int) -> Iterator[tuple[bytes, bytes, str]]:
+    """Name, mode and id of the first entries: a flat folder of 100,000 need not be parsed."""
+    at = 0
+    for _ in range(limit):
+        if at >= len(data):
+            return
+        space = data.index(b" ", at)
+        null = data.index(b"\0", space)
+        end = null + 21
+        yield data[space + 1 : null], data[at:space], data[null + 1 : end].hex()
+        at = end
+
+
+def _evidence(
+    snapshot: Snapshot, kind: Kind, region: str, wanted: Sequence[str], files: Sequence[str]
+) -> Hashable:
+    """What a record depends on: contents that are read, and names but for their numbers."""
+    entries = (snapshot.entry(name) for name in (README, *wanted))
+    ids = tuple(entry.id if entry else "" for entry in entries)
+    names = sorted({_DIGITS.sub("0", path) for path in files})
+    digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape"))
+    return kind, region, wanted, ids, digest.hexdigest()

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from sqlalchemy.orm import Session
 
@@ -47,7 +47,7 @@ def resolve_file(
     if facts is ABSENT:
         raise EntryNotFound(commit=commit)
     pointer = facts.pointer
-    if pointer and pointer.oid not in hub.objects.is_linked(session, repo.id, [pointer.oid]):
+    if pointer and not hub.objects.is_linked(session, repo.id, [pointer.oid]):
         raise EntryNotFound(commit=commit)
     size = pointer.size if pointer else facts.size
     return ResolvedFile(repo.id, commit, path, facts.blob_id, size, pointer)
@@ -67,7 +67,7 @@ def raw_file(
 def open_file(hub: Hub, file: ResolvedFile, start: int = 0, length: int | None = None) -> BinaryIO:
     """The bytes from `start` on. The caller has resolved the file, which was the permission."""
     if file.lfs:
-        return hub.objects.open(file.lfs.oid, start, length)
+        return cast(BinaryIO, hub.objects.open(file.lfs.oid, start, length))
     data = hub.git.open(file.repo_id).objects.read(file.blob_id)[1]
     end = len(data) if length is None else start + length
     return io.BytesIO(data[start:end])
@@ -77,8 +77,8 @@ def _facts(hub: Hub, session: Session, repo_id: int, commit: ObjectId, path: str
     key = (repo_id, commit, path)
     known = hub.memory.files.get(key)
     if known is None:
-        objects = hub.git.open(repo_id, session=session).objects
-        known = hub.memory.files.put(key, _look(of_commit(hub, repo_id, objects, commit), path))
+        packs = hub.git.open(repo_id, session=session).objects
+        known = hub.memory.files.put(key, _look(of_commit(hub, repo_id, packs, commit), path))
     return known
 
 

@@ -129,11 +129,7 @@ def list_refs(
         place: [_ref(line) for line in lines if line.name.startswith(place)]
         for place in (HEADS, CONVERTS, TAGS, PULLS)
     }
-    by_place = (
-        [_ref(line) for line in lines if line.name.startswith(place)]
-        for place in (HEADS, CONVERTS, TAGS, PULLS)
-    )
-    return Refs(*by_place)
+    return Refs(under[HEADS], under[CONVERTS], under[TAGS], under[PULLS])
 
 
 def _ref(line: RefLine) -> RefInfo:

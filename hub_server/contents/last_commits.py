@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from hub_server.contents.memory import Memory
 from hub_server.contents.snapshots import Snapshot
-from hub_server.git import ObjectId, PackSet, entry_at, last_commits
+from hub_server.git import ObjectId, entry_at, last_commits
 
 
 def of_folder(snapshot: Snapshot, folder: bytes) -> Mapping[bytes, ObjectId]:
@@ -19,18 +18,9 @@ def of_folder(snapshot: Snapshot, folder: bytes) -> Mapping[bytes, ObjectId]:
     return known
 
 
-def carry_forward(
-    memory: Memory,
-    repo_id: int,
-    objects: PackSet,
-    *,
-    parent: ObjectId,
-    commit: ObjectId,
-    tree: ObjectId,
-    paths: Collection[bytes],
-) -> None:
+def carry_forward(snapshot: Snapshot, parent: ObjectId, paths: Collection[bytes]) -> None:
     """After a commit on one parent: what was known of the parent holds but for changed paths."""
-    before = memory.last_commits.get((repo_id, parent))
+    before = snapshot.memory.last_commits.get((snapshot.repo_id, parent))
     if not before:
         return
     changed: dict[bytes, set[bytes]] = {}
@@ -43,9 +33,9 @@ def carry_forward(
         touched = dict(known)
         for name in changed.get(folder, ()):
             place = folder + b"/" + name if folder else name
-            if entry_at(objects, tree, place) is None:
+            if entry_at(snapshot.objects, snapshot.tree, place) is None:
                 touched.pop(name, None)
             else:
-                touched[name] = commit
+                touched[name] = snapshot.commit
         after[folder] = touched
-    memory.last_commits.put((repo_id, commit), after)
+    snapshot.memory.last_commits.put((snapshot.repo_id, snapshot.commit), after)

@@ -5,10 +5,11 @@ Commits, trees and blobs never change, so entries are dropped for room alone.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
+from hub_server.cards import Card, IndexRecord
 from hub_server.git import ObjectId
 from hub_server.lfs import Pointer
 
@@ -39,10 +40,9 @@ class Recent(Generic[Key, Value]):
                 self._entries.popitem(last=False)
         return value
 
-    def remember(self, key: Key, make: Callable[[], Value]) -> Value:
-        """The entry, made if it is not there; None is not remembered."""
-        known = self.get(key)
-        return self.put(key, make()) if known is None else known
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
 
 
 class BlobFacts(NamedTuple):
@@ -75,6 +75,8 @@ class Memory:
         default_factory=lambda: Recent(50_000)
     )
     blobs: Recent[ObjectId, BlobFacts] = field(default_factory=lambda: Recent(200_000))
-    last_commits: Recent[tuple[int, ObjectId], Folders] = field(
-        default_factory=lambda: Recent(500)
-    )
+    cards: Recent[ObjectId, Card] = field(default_factory=lambda: Recent(100))
+    records: Recent[Hashable, IndexRecord] = field(default_factory=lambda: Recent(100))
+    media: Recent[tuple[str, str], tuple[str, bool]] = field(default_factory=lambda: Recent(50_000))
+    """By content and file extension: the media type, and whether browsers may show it in place."""
+    last_commits: Recent[tuple[int, ObjectId], Folders] = field(default_factory=lambda: Recent(500))

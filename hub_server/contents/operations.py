@@ -83,7 +83,7 @@ class SpooledBlob(NewObject):
         self.__dict__.update(kind="blob", path=path, id=digest.hexdigest())
 
     @property
-    def data(self) -> bytes:  # type: ignore[override]
+    def data(self) -> bytes:
         path: Path = self.__dict__["path"]
         return path.read_bytes()
 
@@ -153,7 +153,7 @@ def _removal(
     operation: Operation, path: bytes, stands: Entry | None, added: set[bytes]
 ) -> list[Edit]:
     below = path + b"/"
-    if stands is not None and stands.is_tree or any(each.startswith(below) for each in added):
+    if (stands is not None and stands.is_tree) or any(each.startswith(below) for each in added):
         return [RemoveTree(path)]
     if isinstance(operation, Delete) and (stands is not None or path in added):
         return [Remove(path)]

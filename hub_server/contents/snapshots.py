@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import RepoFacts
+from hub_server.cards import Card, read_card
 from hub_server.contents.hub import Hub
 from hub_server.contents.memory import BlobFacts, Memory
 from hub_server.errors import EntryNotFound, RevisionNotFound
@@ -16,9 +18,11 @@ from hub_server.lfs import parse_pointer
 POINTER_LIMIT = 1024
 """No pointer is longer; larger blobs are not looked into."""
 TEXT_LIMIT = 10_000_000
+README = "README.md"
+NO_CARD = read_card(b"")
 
 
-class ContentFacts(RepoFacts):
+class ContentFacts(RepoFacts, Protocol):
     """What reading contents needs of a repository; rows and ORM objects both have it."""
 
     @property
@@ -71,6 +75,14 @@ class Snapshot:
 
     def walk(self, folder: str = "") -> Iterator[tuple[bytes, Entry]]:
         return walk(self.objects, self.tree, folder=raw(folder))
+
+    def card(self) -> Card:
+        """The README, read; empty where there is none, or one that is no text of its own."""
+        entry = self.entry(README)
+        if entry is None or not entry.is_file:
+            return NO_CARD
+        known = self.memory.cards.get(entry.id)
+        return known or self.memory.cards.put(entry.id, read_card(self.read(README) or b""))
 
     def facts(self, blob_id: ObjectId) -> BlobFacts:
         return blob_facts(self.objects, self.memory, blob_id)

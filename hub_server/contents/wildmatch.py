@@ -129,7 +129,7 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
     start = at
     while at < len(pattern) and (pattern[at] != "]" or at == start):
         if pattern.startswith("[:", at) and (end := pattern.find(":]", at)) > 0:
-            parts.append(_CLASSES[pattern[at + 2 : end]] if pattern[at + 2 : end] in _CLASSES else "")
+            parts.append(_CLASSES.get(pattern[at + 2 : end], ""))
             at = end + 2
             continue
         low, at = _one(pattern, at)

@@ -76,7 +76,7 @@ def lock_repository(session: Session, repo_id: int) -> None:
 def publish(
     session: Session,
     repo_id: int,
-    staged: StagedPack | None,
+    staged: StagedPack | Sequence[StagedPack] | None,
     updates: Sequence[RefUpdate],
     *,
     who: int | None,
@@ -84,7 +84,7 @@ def publish(
 ) -> dict[bytes, str | None]:
     """Apply what can be applied and say for each ref None or why not; see the module.
 
-    Nothing changes for an `atomic` list with one refusal. The pack becomes live if any ref moved.
+    Nothing changes for an `atomic` list with one refusal. Packs become live if any ref moved.
     Raises PackGone, RefsMoved, Unavailable.
     """
     lock_repository(session, repo_id)
@@ -94,8 +94,8 @@ def publish(
     accepted = [update for update in updates if results[update.name] is None]
     if not accepted:
         return results
-    if staged is not None:
-        _make_live(session, staged)
+    for pack in [staged] if isinstance(staged, StagedPack) else staged or ():
+        _make_live(session, pack)
     for change in accepted:
         if change.old is not None:
             _move(session, repo_id, change)

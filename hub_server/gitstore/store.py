@@ -92,7 +92,7 @@ class GitStore:
         self,
         session: Session,
         repo_id: int,
-        staged: StagedPack | None,
+        staged: StagedPack | Sequence[StagedPack] | None,
         updates: Sequence[RefUpdate],
         *,
         who: int | None,

@@ -5,6 +5,7 @@ import pytest
 
 from hub_server.git.subprocesses import GitProgram
 from tests.unit.git.histories import Repo, make_history
+from tests.unit.git.samples import make_sample
 from tests.unit.git.smart_http import Server, serving
 
 
@@ -34,3 +35,11 @@ def hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     folder.mkdir()
     with serving(folder, GitProgram.find() if request.param == "program" else None) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the clone `work` and the bare repository `repo` that it filled."""
+    folder = tmp_path_factory.mktemp("sample")
+    make_sample(folder)
+    return folder

@@ -8,54 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.git.samples import DAY, START, commit
 from tests.unit.git.smart_http import GitFailed, Server, git
 
 pytestmark = pytest.mark.git
 ALL_VERSIONS = [0, 1, 2]
 VERSIONS = [0, 2]  # 1 is 0 with one line before it: where 0 works and clones work, so does 1
-DAY = 86_400
-START = 1_700_000_000
-
-
-def commit(work: Path, number: int, files: dict[str, str | None]) -> str:
-    """Write or remove files and commit, a day after the commit before; its id."""
-    for name, text in files.items():
-        path = work / name
-        if text is None:
-            path.unlink()
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    git("add", "-A", cwd=work)
-    when = f"{START + number * DAY} +0000"
-    message = f"change {number}"
-    git(
-        "commit", "-q", "--allow-empty", "-m", message, cwd=work,
-        GIT_AUTHOR_DATE=when, GIT_COMMITTER_DATE=when,
-    )  # fmt: skip
-    return git("rev-parse", "HEAD", cwd=work)
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the clone `work` (20 commits, a merge, tags) and the bare `repo` it fills."""
-    folder = tmp_path_factory.mktemp("sample")
-    work = folder / "work"
-    git("init", "-q", "-b", "main", work)
-    for number in range(20):
-        text = "".join(f"line {line} of {number if line % 7 == 0 else 0}\n" for line in range(200))
-        commit(work, number, {"README.md": text, f"folder/{number % 5}/file.txt": text[:number]})
-    git("checkout", "-q", "-b", "side", "HEAD~6", cwd=work)
-    commit(work, 15, {"side.txt": "aside\n"})
-    git("checkout", "-q", "main", cwd=work)
-    when = f"{START + 20 * DAY} +0000"
-    git("merge", "-q", "side", "-m", "merge", cwd=work, GIT_COMMITTER_DATE=when)
-    git("tag", "light", "HEAD~3", cwd=work)
-    git("tag", "-a", "-m", "first words", "v1.0", "HEAD~2", cwd=work)
-    git("init", "-q", "--bare", "-b", "main", folder / "repo")
-    git("push", "-q", "--mirror", folder / "repo", cwd=work)
-    git("repack", "-adq", cwd=folder / "repo")
-    return folder
 
 
 @pytest.fixture

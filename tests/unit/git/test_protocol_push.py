@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import random
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
 
-from hub_server.git.packfiles import entry_head
+from tests.unit.git.packs_by_hand import (
+    BLOB,
+    BLOB_ID,
+    commands,
+    commit_data,
+    object_id,
+    packed,
+    tree_data,
+)
 from tests.unit.git.smart_http import GitFailed, Server, git
 
 pytestmark = pytest.mark.git
@@ -174,11 +179,11 @@ def raw_push(hub: Server, work: Path, old: str, tree: str, *, atomic: bool) -> N
     new = git("rev-parse", "main", cwd=work)
     lines = [f"{old} {new} refs/heads/main", f"{'0' * 40} {tree} refs/heads/tree"]
     capabilities = "report-status" + (" atomic" if atomic else "")
-    answer = post(hub, commands(lines, capabilities) + pack_of(work, [new], [old]))
+    answer = post(hub, commands(lines, capabilities) + stock_pack(work, [new], [old]))
     assert b"ng" not in answer, answer.decode()
 
 
-def pack_of(work: Path, tips: list[str], known: list[str], *options: str) -> bytes:
+def stock_pack(work: Path, tips: list[str], known: list[str], *options: str) -> bytes:
     """A pack that the stock git makes."""
     path = work / ".git" / "a.pack"
     revisions = "\n".join([*tips, "--not", *known, ""])
@@ -187,52 +192,14 @@ def pack_of(work: Path, tips: list[str], known: list[str], *options: str) -> byt
     return path.read_bytes()
 
 
-def commands(lines: list[str], capabilities: str = "report-status") -> bytes:
-    first, *rest = lines
-    packets = [f"{first}\0{capabilities}\n", *(f"{line}\n" for line in rest)]
-    return b"".join(b"%04x%s" % (len(p) + 4, p.encode()) for p in packets) + b"0000"
-
-
 def push_body(work: Path, name: str, *, old: str, new: str) -> bytes:
     tip = git("rev-parse", "HEAD", cwd=work)
-    return commands([f"{old} {new} {name}"]) + pack_of(work, [tip], [])
+    return commands([f"{old} {new} {name}"]) + stock_pack(work, [tip], [])
 
 
 def post(hub: Server, body: bytes) -> bytes:
     """Push this body past the stock client."""
     return b"".join(hub.push("repo", io.BytesIO(body)))
-
-
-def packed(objects: dict[str, list[bytes]]) -> bytes:
-    """A pack of whole objects, however broken they are."""
-    entries = [
-        entry_head(kind, len(data)) + zlib.compress(data)  # type: ignore[arg-type]
-        for kind, many in objects.items()
-        for data in many
-    ]
-    pack = b"PACK" + struct.pack(">II", 2, len(entries)) + b"".join(entries)
-    return pack + hashlib.sha1(pack).digest()
-
-
-def object_id(kind: str, data: bytes) -> str:
-    return hashlib.sha1(b"%s %d\0" % (kind.encode(), len(data)) + data).hexdigest()
-
-
-IDENT = b"Ada <ada@example.org> 1700000000 +0000"
-
-
-def commit_data(tree: str, *parents: str, ident: bytes = IDENT) -> bytes:
-    lines = [b"tree " + tree.encode(), *(b"parent " + p.encode() for p in parents)]
-    lines += [b"author " + ident, b"committer " + ident, b"", b"words\n"]
-    return b"\n".join(lines)
-
-
-def tree_data(*entries: tuple[bytes, bytes, str]) -> bytes:
-    return b"".join(mode + b" " + name + b"\0" + bytes.fromhex(raw) for mode, name, raw in entries)
-
-
-BLOB = b"hello\n"
-BLOB_ID = object_id("blob", BLOB)
 
 
 def push_objects(hub: Server, tip: str, objects: dict[str, list[bytes]]) -> str:

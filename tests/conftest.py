@@ -8,7 +8,17 @@ from tests.support import processes
 
 pytest_plugins = [
     f"tests.support.{name}"
-    for name in ("loopback", "postgres", "databases", "nginx", "browser", "s3", "server")
+    for name in (
+        "loopback",
+        "postgres",
+        "databases",
+        "nginx",
+        "browser",
+        "s3",
+        "large_files",
+        "server",
+        "gitclient",
+    )
     if importlib.util.find_spec(f"tests.support.{name}")
 ]
 

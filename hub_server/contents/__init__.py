@@ -25,6 +25,7 @@ from hub_server.contents.history import (
     commit_diff,
     commit_log,
     compare,
+    is_reachable,
     list_refs,
     one_commit,
 )
@@ -32,6 +33,7 @@ from hub_server.contents.hub import Hub
 from hub_server.contents.indexing import handlers, index_of
 from hub_server.contents.initial import create_repository, first_files, initial_commit
 from hub_server.contents.landing import Landing, land, land_in
+from hub_server.contents.last_commits import of_path as last_commit
 from hub_server.contents.lfs_files import LfsFile, delete_lfs_files, list_lfs_files
 from hub_server.contents.listing import (
     MOST_PATHS,
@@ -54,10 +56,11 @@ from hub_server.contents.preparing import CommitRequest
 from hub_server.contents.preupload import Candidate, Decision, Preupload, preupload
 from hub_server.contents.pushing import PushResults, accept_push, push_target
 from hub_server.contents.rules import InvalidCard, LargeFiles, UnknownObjects, WrongSizes
-from hub_server.contents.snapshots import ContentFacts, Snapshot, resolve, snapshot
+from hub_server.contents.snapshots import README, ContentFacts, Snapshot, resolve, snapshot
 
 __all__ = [
     "MOST_PATHS",
+    "README",
     "AddFile",
     "AddLfs",
     "Attributes",
@@ -112,10 +115,13 @@ __all__ = [
     "handlers",
     "index_of",
     "initial_commit",
+    "is_reachable",
     "land",
     "land_in",
+    "last_commit",
     "list_lfs_files",
     "list_refs",
+    "of_commit",
     "one_commit",
     "open_file",
     "paths_info",

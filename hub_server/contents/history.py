@@ -10,7 +10,15 @@ from hub_server.contents.hub import Hub
 from hub_server.contents.snapshots import ContentFacts, raw, resolve
 from hub_server.db.tables.accounts import Account
 from hub_server.errors import BadRequest
-from hub_server.git import Commit, ObjectId, log, merge_base, read_commit, short_name
+from hub_server.git import (
+    Commit,
+    ObjectId,
+    is_ancestor,
+    log,
+    merge_base,
+    read_commit,
+    short_name,
+)
 from hub_server.git.diffs import DiffLimits, FileDiff, file_diffs, unified
 from hub_server.git.sources import RefLine
 from hub_server.gitstore import CONVERTS, HEADS, PULLS, TAGS
@@ -138,6 +146,18 @@ def _ref(line: RefLine) -> RefInfo:
     if line.name.startswith((PULLS, CONVERTS)):
         name = full.rpartition("/")[2]
     return RefInfo(name, full, line.peeled or line.id)
+
+
+MOST_TIPS = 50
+
+
+def is_reachable(hub: Hub, session: Session, repo: ContentFacts, commit: ObjectId) -> bool:
+    """Whether a branch or tag holds the commit; the default branch and 50 others are looked at."""
+    repository = hub.git.open(repo.id, session=session)
+    lines = repository.refs(None)
+    tips = dict.fromkeys([*filter(None, [repo.head]), *(line.peeled or line.id for line in lines)])
+    objects = repository.objects
+    return any(is_ancestor(objects, commit, tip) for tip in list(tips)[:MOST_TIPS])
 
 
 def compare(hub: Hub, session: Session, repo: ContentFacts, spec: str) -> Iterator[bytes]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from hub_server.contents.snapshots import Snapshot
-from hub_server.git import ObjectId, entry_at, last_commits
+from hub_server.contents.snapshots import Snapshot, raw
+from hub_server.git import Commit, ObjectId, entry_at, last_commits, read_commit
 
 
 def of_folder(snapshot: Snapshot, folder: bytes) -> Mapping[bytes, ObjectId]:
@@ -16,6 +16,15 @@ def of_folder(snapshot: Snapshot, folder: bytes) -> Mapping[bytes, ObjectId]:
         folders = snapshot.memory.last_commits.get(key) or {}
         snapshot.memory.last_commits.put(key, {**folders, folder: known})
     return known
+
+
+def of_path(snapshot: Snapshot, path: str) -> Commit | None:
+    """The commit that changed a file or folder last; of the root the snapshot's own."""
+    if not path:
+        return read_commit(snapshot.objects, snapshot.commit)
+    folder, _, name = raw(path).rpartition(b"/")
+    found = of_folder(snapshot, folder).get(name)
+    return read_commit(snapshot.objects, found) if found else None
 
 
 def carry_forward(snapshot: Snapshot, parent: ObjectId, paths: Collection[bytes]) -> None:

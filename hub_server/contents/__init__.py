@@ -56,7 +56,14 @@ from hub_server.contents.preparing import CommitRequest
 from hub_server.contents.preupload import Candidate, Decision, Preupload, preupload
 from hub_server.contents.pushing import PushResults, accept_push, push_target
 from hub_server.contents.rules import InvalidCard, LargeFiles, UnknownObjects, WrongSizes
-from hub_server.contents.snapshots import README, ContentFacts, Snapshot, resolve, snapshot
+from hub_server.contents.snapshots import (
+    README,
+    ContentFacts,
+    Snapshot,
+    of_commit,
+    resolve,
+    snapshot,
+)
 
 __all__ = [
     "MOST_PATHS",

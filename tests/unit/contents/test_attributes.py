@@ -71,7 +71,9 @@ def test_ignored_is_what_git_says(tmp_path: Path, seed: int) -> None:
 
 
 def test_the_last_rule_counts() -> None:
-    rules = Attributes("*.png filter=lfs diff=lfs\nicons/*.png -filter\n*.md !filter\n# x filter=lfs\n")
+    rules = Attributes(
+        "*.png filter=lfs diff=lfs\nicons/*.png -filter\n*.md !filter\n# x filter=lfs\n"
+    )
     assert rules.tracking("a/b.png") == "lfs"
     assert rules.tracking("icons/b.png") == "regular"
     assert rules.tracking("README.md") == "regular"
@@ -88,7 +90,9 @@ def test_defaults() -> None:
     assert datasets.tracking("cat.png") == "lfs"
 
 
-@pytest.mark.parametrize("path", ["a b.bin", "we[i]rd*.x", "q?/\tx", "plain.big", "sub dir/ü.big", "#a"])
+@pytest.mark.parametrize(
+    "path", ["a b.bin", "we[i]rd*.x", "q?/\tx", "plain.big", "sub dir/ü.big", "#a"]
+)
 def test_a_path_can_be_tracked_by_itself(path: str) -> None:
     text = with_tracked("*.zip filter=lfs", [path])
     assert text.startswith("*.zip filter=lfs\n")

@@ -18,7 +18,7 @@ from hub_server.edge import Budget, errors
 from hub_server.edge.headers import SafeHeaders
 from hub_server.edge.logs import RequestLog
 from hub_server.edge.origin import OriginMiddleware, Origins
-from hub_server.edge.paths import RawPath, register_convertors
+from hub_server.edge.paths import RawPath
 from hub_server.events import Events, RefsUpdated
 from hub_server.git import GitProgram
 from hub_server.gitstore import GitStore
@@ -124,7 +124,6 @@ class Application:
 
 def create_app(settings: Settings) -> Application:
     """The whole hub for one process; the database has been migrated."""
-    register_convertors()
     hub = build_hub(settings)
     routes = FastAPI(
         title="hub server",

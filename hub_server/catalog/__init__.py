@@ -1,6 +1,17 @@
 """What is known of every repository from its card and files, and listings of it."""
 
-from hub_server.catalog.applying import handlers, refs_updated, reindex
-from hub_server.catalog.listing import Filters, Listing, listing
+from hub_server.catalog.applying import columns, handlers, refs_updated, reindex
+from hub_server.catalog.listing import Filters, LinkedKind, Listing, Sort, count, listing
 
-__all__ = ["Filters", "Listing", "handlers", "listing", "refs_updated", "reindex"]
+__all__ = [
+    "Filters",
+    "LinkedKind",
+    "Listing",
+    "Sort",
+    "columns",
+    "count",
+    "handlers",
+    "listing",
+    "refs_updated",
+    "reindex",
+]

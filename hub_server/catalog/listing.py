@@ -13,6 +13,7 @@ from hub_server.accounts import Caller, visible_clause
 from hub_server.db.tables.repos import Kind, Repo
 
 Sort = Literal["lastModified", "createdAt", "downloads", "likes", "trendingScore"]
+LinkedKind = Literal["models", "datasets"]
 SORTS: dict[Sort, InstrumentedAttribute[Any]] = {
     "lastModified": Repo.updated_at,
     "createdAt": Repo.created_at,
@@ -24,7 +25,10 @@ SORTS: dict[Sort, InstrumentedAttribute[Any]] = {
 
 @dataclass(frozen=True)
 class Filters:
-    """All given conditions must hold. `tags` match plain or with their prefix."""
+    """All given conditions must hold. `tags` match plain or with their prefix.
+
+    `links`: models and datasets that a Space's metadata names.
+    """
 
     kind: Kind
     search: tuple[str, ...] = ()
@@ -32,6 +36,7 @@ class Filters:
     tags: tuple[str, ...] = ()
     pipeline_tag: str | None = None
     gated: bool | None = None
+    links: tuple[tuple[LinkedKind, str], ...] = ()
     sort: Sort = "lastModified"
 
 
@@ -70,7 +75,7 @@ def count(session: Session, filters: Filters, caller: Caller) -> int:
     return session.scalar(select(func.count()).select_from(inner)) or 0
 
 
-def _filtered(session: Session, filters: Filters, caller: Caller) -> Select[tuple[Repo]]:
+def _filtered(session: Session, filters: Filters, caller: Caller) -> Select[Repo]:
     statement = select(Repo).where(Repo.kind == filters.kind, visible_clause(caller))
     for word in filters.search:
         statement = statement.where(Repo.name_key.contains(word.lower(), autoescape=True))
@@ -79,6 +84,8 @@ def _filtered(session: Session, filters: Filters, caller: Caller) -> Select[tupl
         statement = statement.where(Repo.name_key.startswith(f"{owner}/", autoescape=True))
     for tag in filters.tags:
         statement = statement.where(_has_tag(session, tag))
+    for field, name in filters.links:
+        statement = statement.where(_names(session, field, name))
     if filters.pipeline_tag:
         statement = statement.where(Repo.pipeline_tag == filters.pipeline_tag)
     if filters.gated is not None:
@@ -91,9 +98,17 @@ def _has_tag(session: Session, tag: str) -> ColumnElement[bool]:
     spellings = {tag, f"language:{tag}", tag.removeprefix("language:")}
     if session.get_bind().dialect.name == "postgresql":
         wanted = cast(Repo.tags, JSONB)
-        return func.jsonb_exists_any(wanted, list(spellings))  # type: ignore[no-any-return]
+        return func.jsonb_exists_any(wanted, list(spellings))
     each = func.json_each(Repo.tags).table_valued("value", name="tag_value")
     return exists(select(1).select_from(each).where(cast(each.c.value, String).in_(spellings)))
+
+
+def _names(session: Session, field: LinkedKind, name: str) -> ColumnElement[bool]:
+    """Whether the list `field` of the facts holds `name`."""
+    if session.get_bind().dialect.name == "postgresql":
+        return func.jsonb_exists(cast(Repo.facts, JSONB)[field], name)
+    each = func.json_each(Repo.facts, f"$.{field}").table_valued("value", name="linked_name")
+    return exists(select(1).select_from(each).where(cast(each.c.value, String) == name))
 
 
 def _place(after: object, sort: Sort) -> tuple[Any, int] | None:

@@ -33,7 +33,7 @@ class HubGroup(click.Group):
 def hub_group(function: Callable[..., None]) -> HubGroup:
     decorated = click.version_option(__version__, prog_name="hub-server")(function)
     group = click.group(cls=HubGroup, context_settings={"help_option_names": ["-h", "--help"]})
-    return group(decorated)  # type: ignore[no-any-return]
+    return group(decorated)
 
 
 def data_dir_option(function: Callable[..., Any]) -> Callable[..., Any]:

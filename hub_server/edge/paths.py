@@ -136,3 +136,6 @@ class RepoConvertor(Convertor[RepoRef]):
 def repo_path(kind: str, full_name: str) -> str:
     """The path of a repository's page, without a slash in front: `datasets/ada/iris`."""
     return full_name if kind == "model" else f"{kind}s/{full_name}"
+
+
+register_convertors()  # routes are declared at import, and name them

@@ -81,6 +81,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "large_object",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("idle_since", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_large_object")),
+        sa.UniqueConstraint("sha256", name=op.f("uq_large_object_sha256")),
+    )
+    with op.batch_alter_table("large_object", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_large_object_idle_since"), ["idle_since"], unique=False
+        )
+
+    op.create_table(
         "lease",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
@@ -198,6 +213,22 @@ def upgrade() -> None:
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_membership_user_id"), ["user_id"], unique=False)
 
+    op.create_table(
+        "object_form",
+        sa.Column("object_id", sa.Integer(), nullable=False),
+        sa.Column("form", sa.String(length=8), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("form in ('plain')", name=op.f("ck_object_form_form")),
+        sa.ForeignKeyConstraint(
+            ["object_id"],
+            ["large_object.id"],
+            name=op.f("fk_object_form_object_id_large_object"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("object_id", "form", name=op.f("pk_object_form")),
+    )
     op.create_table(
         "one_time_link",
         sa.Column("hash", sa.String(length=64), nullable=False),
@@ -320,96 +351,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("repo_id", "name", name=op.f("pk_git_ref")),
     )
     op.create_table(
-        "pack",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("repo_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("index_size", sa.BigInteger(), nullable=False),
-        sa.Column("objects", sa.BigInteger(), nullable=False),
-        sa.Column("pack_sha256", sa.String(length=64), nullable=False),
-        sa.Column("index_sha256", sa.String(length=64), nullable=False),
-        sa.Column("state", sa.String(length=9), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("state in ('uploading', 'live', 'retired')", name=op.f("ck_pack_state")),
-        sa.ForeignKeyConstraint(
-            ["repo_id"], ["repo.id"], name=op.f("fk_pack_repo_id_repo"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_pack")),
-        sa.UniqueConstraint("name", name=op.f("uq_pack_name")),
-    )
-    with op.batch_alter_table("pack", schema=None) as batch_op:
-        batch_op.create_index("ix_pack_repo_id_state", ["repo_id", "state"], unique=False)
-
-    op.create_table(
-        "ref_log",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("repo_id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.LargeBinary(length=1024), nullable=False),
-        sa.Column("old", sa.String(length=40), nullable=True),
-        sa.Column("new", sa.String(length=40), nullable=True),
-        sa.Column("user_id", sa.Integer(), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["repo_id"], ["repo.id"], name=op.f("fk_ref_log_repo_id_repo"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["account.id"],
-            name=op.f("fk_ref_log_user_id_account"),
-            ondelete="SET NULL",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ref_log")),
-    )
-    with op.batch_alter_table("ref_log", schema=None) as batch_op:
-        batch_op.create_index("ix_ref_log_repo_id_id", ["repo_id", "id"], unique=False)
-
-    op.create_table(
-        "repo_redirect",
-        sa.Column("kind", sa.String(length=8), nullable=False),
-        sa.Column("name_key", sa.String(length=200), nullable=False),
-        sa.Column("repo_id", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["repo_id"], ["repo.id"], name=op.f("fk_repo_redirect_repo_id_repo"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("kind", "name_key", name=op.f("pk_repo_redirect")),
-    )
-    with op.batch_alter_table("repo_redirect", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_repo_redirect_repo_id"), ["repo_id"], unique=False)
-    op.create_table(
-        "large_object",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("idle_since", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_large_object")),
-        sa.UniqueConstraint("sha256", name=op.f("uq_large_object_sha256")),
-    )
-    with op.batch_alter_table("large_object", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_large_object_idle_since"), ["idle_since"], unique=False
-        )
-
-    op.create_table(
-        "object_form",
-        sa.Column("object_id", sa.Integer(), nullable=False),
-        sa.Column("form", sa.String(length=8), nullable=False),
-        sa.Column("key", sa.String(length=200), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("form in ('plain')", name=op.f("ck_object_form_form")),
-        sa.ForeignKeyConstraint(
-            ["object_id"],
-            ["large_object.id"],
-            name=op.f("fk_object_form_object_id_large_object"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("object_id", "form", name=op.f("pk_object_form")),
-    )
-    op.create_table(
         "lfs_lock",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("repo_id", sa.Integer(), nullable=False),
@@ -459,6 +400,29 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "pack",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("repo_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("index_size", sa.BigInteger(), nullable=False),
+        sa.Column("objects", sa.BigInteger(), nullable=False),
+        sa.Column("pack_sha256", sa.String(length=64), nullable=False),
+        sa.Column("index_sha256", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=9), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state in ('uploading', 'live', 'retired')", name=op.f("ck_pack_state")),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repo.id"], name=op.f("fk_pack_repo_id_repo"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pack")),
+        sa.UniqueConstraint("name", name=op.f("uq_pack_name")),
+    )
+    with op.batch_alter_table("pack", schema=None) as batch_op:
+        batch_op.create_index("ix_pack_repo_id_state", ["repo_id", "state"], unique=False)
+
+    op.create_table(
         "pending_link",
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("repo_id", sa.Integer(), nullable=False),
@@ -484,6 +448,43 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_pending_link_object_id"), ["object_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_pending_link_repo_id"), ["repo_id"], unique=False)
+
+    op.create_table(
+        "ref_log",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("repo_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.LargeBinary(length=1024), nullable=False),
+        sa.Column("old", sa.String(length=40), nullable=True),
+        sa.Column("new", sa.String(length=40), nullable=True),
+        sa.Column("user_id", sa.Integer(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repo.id"], name=op.f("fk_ref_log_repo_id_repo"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["account.id"],
+            name=op.f("fk_ref_log_user_id_account"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ref_log")),
+    )
+    with op.batch_alter_table("ref_log", schema=None) as batch_op:
+        batch_op.create_index("ix_ref_log_repo_id_id", ["repo_id", "id"], unique=False)
+
+    op.create_table(
+        "repo_redirect",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("name_key", sa.String(length=200), nullable=False),
+        sa.Column("repo_id", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repo_id"], ["repo.id"], name=op.f("fk_repo_redirect_repo_id_repo"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("kind", "name_key", name=op.f("pk_repo_redirect")),
+    )
+    with op.batch_alter_table("repo_redirect", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_repo_redirect_repo_id"), ["repo_id"], unique=False)
 
     op.create_table(
         "upload",
@@ -547,12 +548,24 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_upload_expires_at"))
 
     op.drop_table("upload")
+    with op.batch_alter_table("repo_redirect", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_repo_redirect_repo_id"))
+
+    op.drop_table("repo_redirect")
+    with op.batch_alter_table("ref_log", schema=None) as batch_op:
+        batch_op.drop_index("ix_ref_log_repo_id_id")
+
+    op.drop_table("ref_log")
     with op.batch_alter_table("pending_link", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_pending_link_repo_id"))
         batch_op.drop_index(batch_op.f("ix_pending_link_object_id"))
         batch_op.drop_index(batch_op.f("ix_pending_link_expires_at"))
 
     op.drop_table("pending_link")
+    with op.batch_alter_table("pack", schema=None) as batch_op:
+        batch_op.drop_index("ix_pack_repo_id_state")
+
+    op.drop_table("pack")
     with op.batch_alter_table("object_link", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_object_link_uploader_id"))
         batch_op.drop_index(batch_op.f("ix_object_link_object_id"))
@@ -563,24 +576,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_lfs_lock_owner_id"))
 
     op.drop_table("lfs_lock")
-    op.drop_table("object_form")
-    with op.batch_alter_table("large_object", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_large_object_idle_since"))
-
-    op.drop_table("large_object")
-
-    with op.batch_alter_table("repo_redirect", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_repo_redirect_repo_id"))
-
-    op.drop_table("repo_redirect")
-    with op.batch_alter_table("ref_log", schema=None) as batch_op:
-        batch_op.drop_index("ix_ref_log_repo_id_id")
-
-    op.drop_table("ref_log")
-    with op.batch_alter_table("pack", schema=None) as batch_op:
-        batch_op.drop_index("ix_pack_repo_id_state")
-
-    op.drop_table("pack")
     op.drop_table("git_ref")
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_token_user_id"))
@@ -601,6 +596,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_one_time_link_user_id"))
 
     op.drop_table("one_time_link")
+    op.drop_table("object_form")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_membership_user_id"))
 
@@ -624,6 +620,10 @@ def downgrade() -> None:
 
     op.drop_table("throttle")
     op.drop_table("lease")
+    with op.batch_alter_table("large_object", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_large_object_idle_since"))
+
+    op.drop_table("large_object")
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_job_kind_key",

@@ -115,7 +115,7 @@ def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict
             )
             for row in session.execute(
                 select(*columns).where(LargeObject.sha256.in_(some), uploaded)
-            ).tuples():
+            ):
                 found[row[1]] = ObjectInfo(*row)
         rest = [sha256 for sha256 in some if sha256 not in found]
         readable = (
@@ -125,7 +125,7 @@ def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict
             .where(LargeObject.sha256.in_(rest), visible_clause(caller))
             .limit(MANY)
         )
-        for object_id, sha256, size, repo in session.execute(readable).tuples():
+        for object_id, sha256, size, repo in session.execute(readable):
             if sha256 not in found and can_read(caller, repo):
                 found[sha256] = ObjectInfo(object_id, sha256, size)
     return found
@@ -215,7 +215,7 @@ def claim(session: Session, repo_id: int, sha256s: Collection[str], user_id: int
     """
     for some in _portions(sorted(set(sha256s))):
         columns = select(LargeObject.sha256, LargeObject.id).where(LargeObject.sha256.in_(some))
-        ids = dict(session.execute(columns.with_for_update(read=True)).tuples().all())
+        ids = dict(session.execute(columns.with_for_update(read=True)).all())
         if missing := [sha256 for sha256 in some if sha256 not in ids]:
             raise ObjectsGone(missing)
         _insert(session, repo_id, list(ids.values()), user_id)
@@ -268,7 +268,7 @@ def list_linked(
         .order_by(LargeObject.id)
         .limit(limit)
     )
-    return [LinkedObject(*row) for row in session.execute(statement).tuples()]
+    return [LinkedObject(*row) for row in session.execute(statement)]
 
 
 def linked_size(session: Session, repo_id: int) -> int:

@@ -185,7 +185,7 @@ def stored_parts(session: Session, upload: UploadInfo) -> list[StoredPart]:
         select(*columns)
         .where(UploadPart.upload_id == upload.id, UploadPart.sha256.is_not(None))
         .order_by(UploadPart.number)
-    ).tuples()
+    )
     return [StoredPart(number, size, etag or "", sha or "") for number, size, etag, sha in rows]
 
 

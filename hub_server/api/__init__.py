@@ -2,10 +2,37 @@
 
 from fastapi import APIRouter
 
-from hub_server.api import history, info, listings, people, resolve, system, tree
+from hub_server.api import (
+    aside,
+    branches,
+    commits,
+    history,
+    info,
+    lfs_files,
+    listings,
+    people,
+    repos,
+    resolve,
+    system,
+    tree,
+)
 
+PARTS = (
+    system,
+    people,
+    repos,
+    commits,
+    branches,
+    tree,
+    history,
+    lfs_files,
+    aside,
+    listings,
+    info,  # last: `/api/models/{id}` takes what no other address took
+    resolve,
+)
 router = APIRouter()
-for _part in (system, people, listings, info, tree, history, resolve):
+for _part in PARTS:
     router.include_router(_part.router)
 
 __all__ = ["router"]

@@ -32,7 +32,7 @@ def ready(request: Request, hub: TheHub) -> Response:
     if request.app.state.application.draining:
         raise Unavailable("This node is stopping.")
     hub.database.ping()
-    hub.blobs.ping()
+    hub.blobs.check()
     return PlainTextResponse("ready\n")
 
 

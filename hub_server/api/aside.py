@@ -1,0 +1,75 @@
+"""Doors that clients knock at for things this hub does not have; each answers truthfully."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from hub_server.accounts import Access, users
+from hub_server.api.routing import NotOffered, RepoRoute
+from hub_server.api.shapes import without_none
+from hub_server.edge import ApiTransfer, CurrentCaller, ReadSession, VisibleRepo
+from hub_server.errors import NotFound
+
+router = APIRouter(route_class=RepoRoute, include_in_schema=False)
+
+NO_XET = (
+    "This hub stores large files by LFS, not by Xet yet. Set HF_HUB_DISABLE_XET=1 and try again."
+)
+NO_DISCUSSIONS = "This hub has no discussions and pull requests yet."
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/xet-read-token/{rest:rest}")
+def xet_read_token(transfer: ApiTransfer) -> None:
+    transfer.repo(Access.READ)
+    raise NotOffered(NO_XET)
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/xet-write-token/{rest:rest}")
+def xet_write_token(transfer: ApiTransfer) -> None:
+    transfer.repo(Access.WRITE)
+    raise NotOffered(NO_XET)
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/discussions")
+def discussions(repo: VisibleRepo) -> dict[str, Any]:
+    """Asked in the background by transformers: there are none."""
+    return {"discussions": [], "count": 0, "start": 0}
+
+
+@router.post("/api/{kinds:kinds}/{id:id}/discussions")
+def open_discussion(transfer: ApiTransfer) -> None:
+    transfer.repo(Access.READ)
+    raise NotOffered(NO_DISCUSSIONS)
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/discussions/{rest:rest}")
+def discussion(repo: VisibleRepo) -> None:
+    raise NotFound("There is no such discussion.")
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/likers")
+def likers(repo: VisibleRepo) -> list[Any]:
+    """Nobody likes anything here yet."""
+    return []
+
+
+@router.post("/api/{kinds:kinds}/{id:id}/like")
+@router.delete("/api/{kinds:kinds}/{id:id}/like")
+def like(transfer: ApiTransfer) -> None:
+    transfer.repo(Access.SEE)
+    raise NotOffered("This hub keeps no likes yet.")
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/runtime")
+def runtime(repo: VisibleRepo) -> dict[str, Any]:
+    """Spaces do not run here; clients that wait for one stop waiting."""
+    if repo.kind != "space":
+        raise NotFound("Only Spaces run.")
+    return without_none({"stage": "STOPPED", "sdk": repo.facts.get("sdk")})
+
+
+@router.get("/api/users/{name}/likes")
+def liked(name: str, caller: CurrentCaller, session: ReadSession) -> list[Any]:
+    """Nobody likes anything here yet; the user has to exist."""
+    users.user_named(session, name)
+    return []

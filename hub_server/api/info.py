@@ -1,0 +1,81 @@
+"""One repository: what it is, at its default branch or at a revision."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
+
+from hub_server import catalog, contents
+from hub_server.api.fields import Shown, check_expand, expanded, whole
+from hub_server.api.routing import RepoRoute, asked_revision
+from hub_server.api.shapes import flag, many
+from hub_server.contents import Hub, Snapshot
+from hub_server.db.tables.repos import Repo
+from hub_server.edge import ReadSession, TheHub, VisibleRepo
+
+router = APIRouter(route_class=RepoRoute, tags=["repositories"])
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/revision/{rest:rest}")
+def info_at(
+    request: Request, hub: TheHub, session: ReadSession, repo: VisibleRepo
+) -> dict[str, Any]:
+    """Raises RevisionNotFound; `sha` is the commit of the revision."""
+    return _info(request, hub, session, repo, asked_revision(request))
+
+
+@router.get("/api/{kinds:kinds}/{id:id}")
+def info(request: Request, hub: TheHub, session: ReadSession, repo: VisibleRepo) -> dict[str, Any]:
+    """Of a gated repository, too: what it is called and what it is for is for everybody."""
+    return _info(request, hub, session, repo, None)
+
+
+def _info(
+    request: Request, hub: Hub, session: Session, repo: Repo, revision: str | None
+) -> dict[str, Any]:
+    names = many(request, "expand")
+    check_expand(repo.kind, names)
+    if revision is None and repo.head is None:
+        shown = Shown(repo, hub.settings.region, siblings=[])
+    else:
+        snapshot = contents.snapshot(hub, session, repo, revision)
+        shown = _shown(request, hub, repo, snapshot, names)
+    if names:
+        return expanded(shown, names)
+    return whole(shown) | _security(request, repo)
+
+
+def _shown(
+    request: Request, hub: Hub, repo: Repo, snapshot: Snapshot, names: Sequence[str]
+) -> Shown:
+    files = None
+    if not names or "siblings" in names:
+        files = siblings(snapshot, blobs=flag(request, "blobs"))
+    record = None if snapshot.commit == repo.head else _record(hub, repo, snapshot)
+    return Shown(repo, hub.settings.region, snapshot.commit, record, files)
+
+
+def _record(hub: Hub, repo: Repo, snapshot: Snapshot) -> Mapping[str, Any]:
+    return catalog.columns(contents.record_of(snapshot, repo.kind, hub.settings.region))
+
+
+def siblings(snapshot: Snapshot, *, blobs: bool = False) -> list[dict[str, Any]]:
+    """All files; with `blobs` their sizes and ids."""
+    found: list[dict[str, Any]] = []
+    for path, entry in contents.all_files(snapshot):
+        item: dict[str, Any] = {"rfilename": path}
+        if blobs:
+            size, pointer = snapshot.facts(entry.id)
+            item |= {"size": pointer.size if pointer else size, "blobId": entry.id}
+            if pointer:
+                item["lfs"] = {"sha256": pointer.oid, "size": pointer.size, "pointerSize": size}
+        found.append(item)
+    return found
+
+
+def _security(request: Request, repo: Repo) -> dict[str, Any]:
+    """Nothing is scanned here, and we say so."""
+    if repo.kind != "model" or not flag(request, "securityStatus"):
+        return {}
+    return {"securityRepoStatus": {"scansDone": False, "filesWithIssues": []}}

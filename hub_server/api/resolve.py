@@ -1,0 +1,105 @@
+"""Downloads: `/resolve/` for the content of files, `/raw/` for what Git has of them."""
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from hub_server import contents, repos
+from hub_server.api.routing import RepoRoute, at_revision
+from hub_server.api.shapes import flag
+from hub_server.contents import Hub, ResolvedFile
+from hub_server.edge import Download, TheHub, disposition, reading, repo_ref, send, sniff
+from hub_server.edge.files import OPAQUE, SNIFF_BYTES
+
+router = APIRouter(route_class=RepoRoute, tags=["files"])
+
+REVALIDATED = "private, no-cache"
+"""A branch moves: browsers keep the bytes and ask with the ETag whether they still hold."""
+EMBEDDED = ("document", "iframe")
+
+
+@router.get("/{repo:repo}/resolve/{rest:rawrest}", response_class=Response)
+@router.head("/{repo:repo}/resolve/{rest:rawrest}", response_class=Response)
+def resolve(request: Request, hub: TheHub) -> Response:
+    """The file at a path of a revision, a large one with its real bytes."""
+    file = _found(request, hub, contents.resolve_file)
+    return _redirected(request, hub, file) or send(request, _download(request, hub, file))
+
+
+@router.get("/{repo:repo}/raw/{rest:rawrest}", response_class=Response)
+@router.head("/{repo:repo}/raw/{rest:rawrest}", response_class=Response)
+def raw(request: Request, hub: TheHub) -> Response:
+    """The same as Git has it: of a large file the text of its pointer."""
+    return send(request, _download(request, hub, _found(request, hub, contents.raw_file)))
+
+
+def _found(request: Request, hub: Hub, look: Any) -> ResolvedFile:
+    """Caller, repository and file in one short unit of work: this is the hottest route."""
+    ref = repo_ref(request)
+    with reading(request) as (session, caller):
+        repo = repos.readable_row(session, caller, ref.kind, ref.name)
+        found: ResolvedFile = at_revision(
+            request.path_params["rest"],
+            lambda revision, path: look(hub, session, repo, revision, path),
+        )
+    return found
+
+
+def _download(request: Request, hub: Hub, file: ResolvedFile) -> Download:
+    media_type, shown = _media(request, hub, file)
+
+    def opener(start: int, length: int | None) -> BinaryIO:
+        return contents.open_file(hub, file, start, length)
+
+    return Download(
+        opener,
+        file.size,
+        file.etag,
+        file.name,
+        media_type,
+        inline=shown and not flag(request, "download"),
+        headers=_headers(file),
+        file=_local(hub, file),
+    )
+
+
+def _headers(file: ResolvedFile) -> dict[str, str]:
+    headers = {"X-Repo-Commit": file.commit, "Cache-Control": REVALIDATED, "Vary": "Cookie"}
+    if file.lfs:
+        headers |= {"X-Linked-Etag": f'"{file.lfs.oid}"', "X-Linked-Size": str(file.size)}
+    return headers
+
+
+def _local(hub: Hub, file: ResolvedFile) -> Path | None:
+    return hub.objects.local_path(file.lfs.oid) if file.lfs else None
+
+
+def _media(request: Request, hub: Hub, file: ResolvedFile) -> tuple[str, bool]:
+    """Type by content, remembered; HEAD looks into no file for it."""
+    key = (file.etag, file.name.rpartition(".")[2].lower())
+    known = hub.memory.media.get(key)
+    if known is None and request.method == "HEAD":
+        return OPAQUE, False
+    if known is None:
+        with contents.open_file(hub, file, 0, SNIFF_BYTES) as start:
+            known = hub.memory.media.put(key, sniff(file.name, start.read(SNIFF_BYTES)))
+    return known
+
+
+def _redirected(request: Request, hub: Hub, file: ResolvedFile) -> Response | None:
+    """To the store itself, where clients may fetch from it.
+
+    What a page of ours embeds comes through the hub, as its policy knows no other origin.
+    """
+    embedded = request.headers.get("sec-fetch-dest", "document") not in EMBEDDED
+    if not file.lfs or not hub.objects.direct or request.method == "HEAD" or embedded:
+        return None
+    shown = disposition(file.name, inline=False)
+    forced = {"content-type": OPAQUE, "content-disposition": shown}
+    url = hub.objects.url(file.lfs.oid, headers=forced)
+    if url is None:
+        return None
+    headers = {**_headers(file), "ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"}
+    return RedirectResponse(url, 302, {**headers, "Cache-Control": "no-store"})

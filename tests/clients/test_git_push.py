@@ -191,16 +191,14 @@ def test_two_people_push_at_once(git: GitClient, clone: Clone):
 
 def test_names_of_every_kind_come_back_unharmed(git: GitClient, clone: Clone):
     for name in ODD_PATHS:
-        path = os.fsencode(clone.work) + b"/" + name
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(name)
+        path = clone.work / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name)
     git.commit(clone.work)
     git("push", "-q", "origin", "HEAD:main", cwd=clone.work)
-    again = os.fsencode(git.clone(clone.url, "again"))
+    again = git.clone(clone.url, "again")
     for name in ODD_PATHS:
-        with open(again + b"/" + name, "rb") as file:
-            assert file.read() == name
+        assert (again / os.fsdecode(name)).read_bytes() == name
 
 
 @pytest.mark.parametrize(

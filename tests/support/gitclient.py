@@ -62,13 +62,13 @@ class GitClient:
 
     def said(self, *words: str | bytes | Path, cwd: Path | None = None, **env: str) -> str:
         """What a command that succeeds writes for people to read."""
-        done = self.run(*words, cwd=cwd, **env)
+        done = self.run(*words, cwd=cwd, given=b"", **env)
         assert done.code == 0, done.err
         return done.err
 
     def refused(self, *words: str | bytes | Path, cwd: Path | None = None, **env: str) -> str:
         """What a command that fails writes for people to read."""
-        done = self.run(*words, cwd=cwd, **env)
+        done = self.run(*words, cwd=cwd, given=b"", **env)
         assert done.code != 0, f"it succeeded: {done.out}{done.err}"
         return done.err
 

@@ -117,8 +117,10 @@ def send(request: Request, download: Download) -> Response:
 
 def _at_the_proxy(request: Request, download: Download) -> str | None:
     """Where the front proxy finds the file; it answers the range, checked above, by itself."""
+    if download.file is None:
+        return None
     settings: Settings = request.app.state.hub.settings
-    if not settings.xaccel or download.file is None:
+    if not settings.xaccel:
         return None
     place = download.file.relative_to(file_root(settings)).as_posix()
     return f"{settings.xaccel.rstrip('/')}/{quote(place)}"

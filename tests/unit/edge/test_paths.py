@@ -39,7 +39,7 @@ client = TestClient(RawPath(app))
 
 
 def got(path: str) -> dict[str, str]:
-    answer = client.get(path)
+    answer = client.get(f"http://testserver{path}")
     assert answer.status_code == 200, path
     found: dict[str, str] = answer.json()
     return found

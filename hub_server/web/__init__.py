@@ -1,0 +1,35 @@
+"""HTML pages: for people, in three languages, working without script."""
+
+from fastapi import APIRouter
+
+from hub_server.web import (
+    cards,
+    commits,
+    files,
+    invitations,
+    lists,
+    profiles,
+    repos,
+    settings,
+    sign_in,
+    system,
+)
+from hub_server.web.errors import error_page
+
+router = APIRouter()
+# Fixed addresses first: a repository's address may look like any of them.
+for _part in (
+    system,
+    lists,
+    sign_in,
+    invitations,
+    settings,
+    repos,
+    files,
+    commits,
+    profiles,
+    cards,
+):
+    router.include_router(_part.router)
+
+__all__ = ["error_page", "router"]

@@ -14,7 +14,7 @@ from hub_server.web.translation import FOLDER
 
 TOP = Path(__file__).parents[2]
 # Rooms whose refusals a page can show; Git and the transfer protocols speak English only.
-SPEAKING = ("errors.py", "accounts", "repos", "contents", "gitstore", "edge", "web")
+SPEAKING = ("errors.py", "accounts", "repos", "gitstore", "edge", "web")
 
 
 def template_messages() -> set[str]:

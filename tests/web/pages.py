@@ -220,7 +220,6 @@ def _repos() -> dict[str, tuple[str, object]]:
         parameters=107_726_601,
         tensor_types=("F32",),
         storage=866_000_000,
-        file_count=10,
         updated=NOW - timedelta(days=2),
         owner=ADA,
         base_models=(SAMPLES.repo.chips[3],),
@@ -392,7 +391,7 @@ def _own() -> dict[str, tuple[str, object]]:
     return {
         "profile": (
             "settings/profile.html",
-            settings.Profile("ada", "Ada", "ada@example.org", "", "en", "saved"),
+            settings.Profile("ada", "Ada", "ada@example.org", "", "saved"),
         ),
         "password": ("settings/password.html", settings.Password("ada", done="saved")),
         "password-refused": (

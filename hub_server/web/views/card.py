@@ -60,7 +60,6 @@ class CardPage:
     parameters: int | None = None
     tensor_types: tuple[str, ...] = ()
     storage: int = 0
-    file_count: int = 0
     updated: datetime | None = None
     owner: Person | None = None
     base_models: tuple[Chip, ...] = ()

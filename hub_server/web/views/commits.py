@@ -10,6 +10,8 @@ from markupsafe import Markup
 from hub_server.web.views.page import Person
 from hub_server.web.views.shared import CommitLine, Crumb, Pager, RepoHead, Revisions
 
+State = Literal["added", "removed", "changed", "renamed"]
+
 
 @dataclass(frozen=True)
 class CommitsPage:
@@ -47,7 +49,7 @@ class DiffFile:
 
     path: str
     anchor: str
-    state: Literal["added", "removed", "changed", "renamed"]
+    state: State
     lines: tuple[DiffLine, ...] = ()
     old_path: str = ""
     url: str = ""

@@ -107,6 +107,7 @@ class FilePage:
     is_lfs: bool = False
     is_pickle: bool = False
     lines: tuple[Markup, ...] = ()
+    text: str = ""
     rendered: Markup | None = None
     source_url: str | None = None
     rendered_url: str | None = None

@@ -32,7 +32,6 @@ class Profile:
     full_name: str
     email: str
     about: str
-    language: str
     done: str = ""
     refused: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)

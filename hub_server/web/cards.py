@@ -1,0 +1,162 @@
+"""The card page: a README, rendered, and what is known of the repository."""
+
+from functools import lru_cache
+
+from fastapi import APIRouter, Request
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from hub_server import cards, contents, repos
+from hub_server.accounts import Caller, can_admin, can_read, can_write, users
+from hub_server.cards import Card, Labels, LinkBase, Problem, RenderedCard
+from hub_server.contents import README, Snapshot
+from hub_server.db.tables.repos import Repo
+from hub_server.edge import CurrentCaller, ReadSession, TheHub, VisibleRepo
+from hub_server.errors import RevisionNotFound
+from hub_server.web import facts
+from hub_server.web.formats import Formats
+from hub_server.web.places import address
+from hub_server.web.rendering import catalog_of, render, see_other
+from hub_server.web.rows import parameters_of, person, text
+from hub_server.web.translation import Catalog, mark
+from hub_server.web.views.card import CardPage, CardProblem, Heading
+from hub_server.web.views.shared import Chip, RepoHead
+
+router = APIRouter(include_in_schema=False)
+BEGINNING = {".gitattributes"}
+ANCHOR = mark("Link to this section")
+TABLE = mark("Table {number}")
+PICTURE = mark("Picture on {host}")
+MEDIA = mark("Recording on {host}")
+DONE = mark("Done")
+TO_DO = mark("To do")
+
+
+@router.get("/{repo:repo}")
+def show_card(
+    request: Request, hub: TheHub, session: ReadSession, caller: CurrentCaller, repo: VisibleRepo
+) -> Response:
+    path = repos.web_path(repo.kind, repo.full_name)
+    if request.url.path.lower() != path.lower() or request.url.path.endswith(".git"):
+        return see_other(request, path)
+    view = _page(request, session, caller, repo, _snapshot(hub, session, repo))
+    return render(request, "card/card.html", view)
+
+
+def _snapshot(hub: TheHub, session: Session, repo: Repo) -> Snapshot | None:
+    try:
+        return contents.snapshot(hub, session, repo)
+    except RevisionNotFound:
+        return None
+
+
+def repo_head(repo: Repo, caller: Caller, chips: tuple[Chip, ...] = ()) -> RepoHead:
+    """The head of every page of a repository, as this caller sees it."""
+    path = repos.web_path(repo.kind, repo.full_name)
+    return RepoHead(
+        kind=repo.kind,
+        id=repo.full_name,
+        url=path,
+        files_url=address(repo, "tree", repo.default_branch),
+        settings_url=f"{path}/settings" if can_admin(caller, repo) else None,
+        private=repo.private,
+        gated=repo.gated is not None,
+        disabled=repo.disabled,
+        pretty_name=text((repo.facts or {}).get("title")),
+        chips=chips,
+    )
+
+
+def _page(
+    request: Request, session: Session, caller: Caller, repo: Repo, snapshot: Snapshot | None
+) -> CardPage:
+    base_url, known = request.state.origin.base_url, repo.facts or {}
+    card = snapshot.card() if snapshot else None
+    has_card = snapshot is not None and snapshot.entry(README) is not None
+    rendered = rendered_card(request, repo, card.body) if card and has_card else None
+    broken, advice = _problems(caller, repo, card) if has_card and card else ((), ())
+    owner = users.find_account(session, repo.namespace)
+    return CardPage(
+        repo=repo_head(repo, caller, facts.chips(repo, Formats(catalog_of(request)))),
+        body=Markup(rendered.html) if rendered else None,  # noqa: S704 - sanitised by cards
+        readme_size=_size(snapshot) if snapshot and has_card else 0,
+        contents=tuple(Heading(h.level, h.text, h.id) for h in rendered.headings)
+        if rendered
+        else (),
+        broken=broken,
+        advice=advice,
+        can_write=can_write(caller, repo),
+        is_empty=snapshot is None or (not has_card and _is_bare(snapshot)),
+        readme_url=address(repo, "blob", repo.default_branch, README),
+        downloads=repo.downloads,
+        likes=repo.likes,
+        parameters=parameters_of(repo),
+        storage=repo.used_storage,
+        updated=repo.updated_at,
+        owner=person(owner) if owner else None,
+        base_models=facts.linked(session, caller, "model", known.get("base_models") or ()),
+        datasets=facts.linked(session, caller, "dataset", known.get("datasets") or ()),
+        evaluations=facts.evaluations(repo),
+        commands=facts.commands(repo, base_url) if can_read(caller, repo) else (),
+        empty_commands=facts.first_commands(repo, base_url),
+    )
+
+
+def _is_bare(snapshot: Snapshot) -> bool:
+    """Nothing but what every repository begins with."""
+    return {entry.name.decode("utf-8", "replace") for entry in snapshot.list()} <= BEGINNING
+
+
+def _size(snapshot: Snapshot) -> int:
+    return snapshot.facts(snapshot.file(README).id).size
+
+
+def _problems(
+    caller: Caller, repo: Repo, card: Card
+) -> tuple[tuple[CardProblem, ...], tuple[CardProblem, ...]]:
+    """Errors and advice, for those who can do something about them."""
+    if not can_write(caller, repo):
+        return (), ()
+    report = cards.validate_card(card, repo.kind)
+    return _shown(report.errors), _shown(report.warnings)
+
+
+def _shown(problems: tuple[Problem, ...]) -> tuple[CardProblem, ...]:
+    return tuple(CardProblem(problem.message, problem.line) for problem in problems)
+
+
+def rendered_card(
+    request: Request, repo: Repo, markdown: str, revision: str = "", folder: str = ""
+) -> RenderedCard:
+    """Markdown of a file of the repository as safe HTML, its links resolved at the revision."""
+    origin, settings = request.state.origin, request.app.state.hub.settings
+    at = revision or repo.default_branch
+    base = LinkBase(
+        page=origin.prefix + address(repo, "blob", at),
+        raw=origin.prefix + address(repo, "resolve", at),
+        tree=origin.prefix + address(repo, "tree", at),
+        folder=folder,
+        root=origin.prefix,
+        origins=tuple(dict.fromkeys((origin.own, origin.base_url))),
+    )
+    return _rendered(markdown, base, settings.card_images, _labels(catalog_of(request)))
+
+
+@lru_cache(maxsize=64)
+def _rendered(markdown: str, base: LinkBase, images: str, labels: Labels) -> RenderedCard:
+    """A card is shown far more often than it changes, and may cost a second."""
+    return cards.render(
+        markdown, base=base, images="allow" if images == "allow" else "block", labels=labels
+    )
+
+
+def _labels(catalog: Catalog) -> Labels:
+    return Labels(
+        anchor=catalog.text(ANCHOR),
+        table=catalog.text(TABLE),
+        picture=catalog.text(PICTURE),
+        media=catalog.text(MEDIA),
+        done=catalog.text(DONE),
+        to_do=catalog.text(TO_DO),
+    )

@@ -1,0 +1,185 @@
+"""What the card page says of a repository beside its card: chips, evaluations, lines to paste."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub_server import repos
+from hub_server.accounts import Caller, visible_clause
+from hub_server.cards import vocabulary
+from hub_server.db.tables.repos import Kind, Repo
+from hub_server.web.formats import Formats
+from hub_server.web.rows import languages_of, library_label, task_of, text
+from hub_server.web.tasks import task_label
+from hub_server.web.translation import mark
+from hub_server.web.views.card import Command, Evaluation
+from hub_server.web.views.shared import Chip
+
+FORMATS = {"safetensors": "Safetensors", "onnx": "ONNX", "gguf": "GGUF", "pytorch": "PyTorch"}
+KIND_ICONS: dict[Kind, str] = {"model": "box", "dataset": "table-2", "space": "app-window"}
+MOST_LANGUAGES, MOST_EVALUATIONS, HUNDRED = 4, 8, 100.0
+PREFIXED = ("license:", "language:", "region:", "arxiv:", "dataset:", "base_model:", "sdk:")
+WITH_GIT = mark("With git")
+WITH_CLIENT = mark("With the Python client")
+WITH_TRANSFORMERS = mark("With Transformers")
+WITH_DATASETS = mark("With Datasets")
+FIRST = mark("Once in every terminal, so that programs talk to this hub")
+
+
+def chips(repo: Repo, formats: Formats) -> tuple[Chip, ...]:
+    """Task, library, formats, languages, free tags, papers, licence: in this order."""
+    return tuple(_chips(repo, formats))
+
+
+def _chips(repo: Repo, formats: Formats) -> Iterator[Chip]:
+    tags = [str(tag) for tag in repo.tags]
+    facts = repo.facts or {}
+    if task := task_of(repo):
+        yield Chip(
+            task_label(task),
+            _search(repo, "pipeline_tag" if repo.pipeline_tag else "other", _task_tag(repo, task)),
+            "tags",
+            "task",
+            translated=True,
+        )
+    if repo.library_name:
+        yield Chip(
+            library_label(repo.library_name), _search(repo, "other", repo.library_name), "library"
+        )
+    yield from (
+        Chip(FORMATS[tag], _search(repo, "other", tag), "package") for tag in tags if tag in FORMATS
+    )
+    yield from _prefixed(repo, tags, "modality:")
+    yield from _prefixed(repo, tags, "format:")
+    yield from _prefixed(repo, tags, "size_categories:")
+    languages = languages_of(repo)
+    for code in languages[:MOST_LANGUAGES]:
+        yield Chip(formats.language_name(code), _search(repo, "other", code), "languages")
+    if len(languages) > MOST_LANGUAGES:
+        yield Chip(f"+{len(languages) - MOST_LANGUAGES}", icon="languages")
+    yield from _free(repo, tags)
+    yield from (
+        Chip(paper, None, "file-text", key=mark("arXiv")) for paper in facts.get("arxiv") or ()
+    )
+    yield from (
+        Chip(
+            _license(repo, name),
+            _search(repo, "other", f"license:{name}"),
+            "scale",
+            key=mark("Licence"),
+        )
+        for name in facts.get("licenses") or ()
+    )
+
+
+def _task_tag(repo: Repo, task: str) -> str:
+    return task if repo.pipeline_tag else f"task_categories:{task}"
+
+
+def _search(repo: Repo, name: str, value: str) -> str:
+    return f"/{repo.kind}s?{urlencode({name: value})}"
+
+
+def _prefixed(repo: Repo, tags: Sequence[str], prefix: str) -> Iterator[Chip]:
+    for tag in tags:
+        if tag.startswith(prefix):
+            yield Chip(tag.removeprefix(prefix), _search(repo, "other", tag))
+
+
+def _free(repo: Repo, tags: Sequence[str]) -> Iterator[Chip]:
+    """What nobody but the author named: no prefix, and not shown above."""
+    shown = {repo.pipeline_tag, repo.library_name, *FORMATS, *languages_of(repo)}
+    for tag in tags:
+        if ":" not in tag and tag not in shown:
+            yield Chip(tag, _search(repo, "other", tag))
+
+
+def _license(repo: Repo, name: str) -> str:
+    given = text((repo.facts or {}).get("license_name"))
+    known = vocabulary.licenses().get(name)
+    return given if name == "other" and given else known.name if known else name
+
+
+def linked(session: Session, caller: Caller, kind: Kind, ids: Sequence[str]) -> tuple[Chip, ...]:
+    """Repositories that a card names; links where they are here and may be seen."""
+    wanted = [text(each)[:200] for each in ids if text(each)][:20]
+    if not wanted:
+        return ()
+    keys = [each.lower() for each in wanted]
+    found = session.execute(
+        select(Repo.name_key, Repo.full_name).where(
+            Repo.kind == kind, Repo.name_key.in_(keys), visible_clause(caller)
+        )
+    )
+    here = {key: name for key, name in found}  # noqa: C416 - typed keys
+    return tuple(_linked(kind, each, here.get(each.lower())) for each in wanted)
+
+
+def _linked(kind: Kind, name: str, here: str | None) -> Chip:
+    return Chip(name, repos.web_path(kind, here) if here else None, KIND_ICONS[kind], kind)
+
+
+def evaluations(repo: Repo) -> tuple[Evaluation, ...]:
+    """The first few figures of `model-index`; authors write anything, so everything is checked."""
+    found = list(_results((repo.facts or {}).get("model_index")))
+    return tuple(found[:MOST_EVALUATIONS])
+
+
+def _results(index: object) -> Iterator[Evaluation]:
+    for model in _dicts(index):
+        for result in _dicts(model.get("results")):
+            dataset = next(iter(_dicts([result.get("dataset")])), {})
+            where = ", ".join(filter(None, (text(dataset.get("name")), text(dataset.get("split")))))
+            for metric in _dicts(result.get("metrics")):
+                yield _figure(metric, where)
+
+
+def _figure(metric: dict[str, Any], where: str) -> Evaluation:
+    value = metric.get("value")
+    name = text(metric.get("name")) or text(metric.get("type"))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Evaluation(name, str(value)[:40], where)
+    share = value * HUNDRED if isinstance(value, float) and 0 <= value <= 1 else float(value)
+    fits = 0 <= share <= HUNDRED
+    return Evaluation(name, f"{value:.4g}", where, share if fits else None)
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def commands(repo: Repo, base_url: str) -> tuple[Command, ...]:
+    """Lines that fetch or use the repository with the usual tools."""
+    first = Command(FIRST, f"export HF_ENDPOINT={base_url}")
+    kind = "" if repo.kind == "model" else f" --repo-type {repo.kind}"
+    client = Command(WITH_CLIENT, f"hf download {repo.full_name}{kind}")
+    git = Command(WITH_GIT, f"git clone {base_url}{repos.web_path(repo.kind, repo.full_name)}")
+    return tuple(filter(None, (first, _library(repo), client, git)))
+
+
+def _library(repo: Repo) -> Command | None:
+    if repo.kind == "dataset":
+        lines = f'from datasets import load_dataset\n\ndata = load_dataset("{repo.full_name}")'
+        return Command(WITH_DATASETS, lines)
+    if repo.library_name == "transformers" and repo.pipeline_tag:
+        lines = (
+            "from transformers import pipeline\n\n"
+            f'pipe = pipeline("{repo.pipeline_tag}", model="{repo.full_name}")'
+        )
+        return Command(WITH_TRANSFORMERS, lines)
+    return None
+
+
+def first_commands(repo: Repo, base_url: str) -> tuple[Command, ...]:
+    """Lines that put the first files into an empty repository."""
+    kind = "" if repo.kind == "model" else f" --repo-type {repo.kind}"
+    path = repos.web_path(repo.kind, repo.full_name)
+    upload = f"export HF_ENDPOINT={base_url}\nhf auth login\nhf upload {repo.full_name} .{kind}"
+    push = (
+        f"git lfs install\ngit clone {base_url}{path}\ncd {repo.name}\n"
+        'git add .\ngit commit -m "First files"\ngit push'
+    )
+    return (Command(WITH_CLIENT, upload), Command(WITH_GIT, push))

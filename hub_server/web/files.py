@@ -1,0 +1,193 @@
+"""Folders and files of a repository at a revision."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from hub_server import cards, contents, repos
+from hub_server.accounts import Caller
+from hub_server.contents import Hub, TreeEntry
+from hub_server.edge import CurrentCaller, ReadableRepo, ReadSession, TheHub
+from hub_server.errors import EntryNotFound
+from hub_server.git import Entry
+from hub_server.lfs import Pointer
+from hub_server.web.cards import rendered_card, repo_head
+from hub_server.web.commits import commit_lines
+from hub_server.web.places import Place, address, crumbs, find_place, quoted, revisions
+from hub_server.web.rendering import render, see_other
+from hub_server.web.translation import mark
+from hub_server.web.views import files as views
+from hub_server.web.views.shared import CommitLine
+
+router = APIRouter(include_in_schema=False)
+PAGE = 500
+TEXT_LIMIT = 2_000_000
+SNIFFED = 8000
+LINK = 0o120000
+PICTURES = frozenset({"png", "jpg", "jpeg", "gif", "webp", "avif", "bmp"})
+SOUNDS = frozenset({"wav", "mp3", "flac", "ogg", "m4a"})
+FILMS = frozenset({"mp4", "webm", "mov"})
+MARKDOWN = frozenset({"md", "markdown"})
+TOO_LONG = mark("Shown without colours, because it is very long.")
+TOO_LARGE = mark("This file is too large to be shown here.")
+
+
+@router.get("/{repo:repo}/tree/{rest:rawrest}")
+def show_folder(
+    request: Request, hub: TheHub, session: ReadSession, caller: CurrentCaller, repo: ReadableRepo
+) -> Response:
+    place = find_place(hub, session, repo, request.path_params["rest"])
+    entry = place.snapshot.entry(place.path) if place.path else None
+    if entry is not None and not entry.is_tree:
+        return see_other(request, address(repo, "blob", place.revision, place.path))
+    view = _folder(hub, session, caller, place, request.query_params.get("after"))
+    view = replace(
+        view, clone_url=request.state.origin.base_url + repos.web_path(repo.kind, repo.full_name)
+    )
+    return render(request, "files/files.html", view)
+
+
+@router.get("/{repo:repo}/blob/{rest:rawrest}")
+def show_file(
+    request: Request, hub: TheHub, session: ReadSession, caller: CurrentCaller, repo: ReadableRepo
+) -> Response:
+    place = find_place(hub, session, repo, request.path_params["rest"])
+    entry = place.snapshot.entry(place.path) if place.path else None
+    if entry is None:
+        raise EntryNotFound(commit=place.snapshot.commit)
+    if entry.is_tree:
+        return see_other(request, address(repo, "tree", place.revision, place.path))
+    view = _looked_at(request, _file(hub, session, caller, place, entry), place, entry)
+    return render(request, "files/file.html", view)
+
+
+def _folder(
+    hub: Hub, session: Session, caller: Caller, place: Place, after: str | None
+) -> views.FilesPage:
+    repo, at = place.repo, place.revision
+    page = contents.tree_page(place.snapshot, place.path, expand=True, after=after, limit=PAGE)
+    here = address(repo, "tree", at, place.path)
+    return views.FilesPage(
+        repo=repo_head(repo, caller),
+        revisions=revisions(hub, session, place, "tree"),
+        crumbs=crumbs(place),
+        folder=place.name,
+        files=_rows(session, place, page.entries),
+        last_commit=_last_commit(session, place),
+        commits_url=address(repo, "commits", at, place.path),
+        total_size=repo.used_storage or None if not place.path else None,
+        up_url=address(repo, "tree", at, place.folder) if place.path else None,
+        pager_url=f"{here}?after={quoted(page.after)}" if page.after else None,
+    )
+
+
+def _rows(session: Session, place: Place, entries: list[TreeEntry]) -> tuple[views.FileRow, ...]:
+    commits = {entry.last_commit.id: entry.last_commit for entry in entries if entry.last_commit}
+    lines = {line.id: line for line in commit_lines(session, place.repo, list(commits.values()))}
+    return tuple(_row(place, entry, lines) for entry in entries)
+
+
+def _row(place: Place, entry: TreeEntry, lines: dict[str, CommitLine]) -> views.FileRow:
+    is_folder, is_file = entry.type == "directory", entry.type == "file"
+    page = "tree" if is_folder else "blob"
+    return views.FileRow(
+        name=entry.name,
+        url=address(place.repo, page, place.revision, entry.path),
+        is_folder=is_folder,
+        size=entry.size if is_file else None,
+        download_url=_download(place, entry.path) if is_file else None,
+        commit=lines.get(entry.last_commit.id) if entry.last_commit else None,
+        is_lfs=entry.lfs is not None,
+        is_link=entry.mode == LINK,
+        is_submodule=entry.type == "submodule",
+    )
+
+
+def _download(place: Place, path: str) -> str:
+    return f"{address(place.repo, 'resolve', place.revision, path)}?download=true"
+
+
+def _last_commit(session: Session, place: Place) -> CommitLine | None:
+    """The newest commit that changed what the page shows."""
+    commit = contents.last_commit(place.snapshot, place.path)
+    return commit_lines(session, place.repo, [commit])[0] if commit else None
+
+
+def _file(hub: Hub, session: Session, caller: Caller, place: Place, entry: Entry) -> views.FilePage:
+    """The page without the look into the file; that follows."""
+    repo, at, path = place.repo, place.revision, place.path
+    found = place.snapshot.facts(entry.id) if not entry.is_submodule else None
+    pointer = found.pointer if found else None
+    size = pointer.size if pointer else found.size if found else 0
+    row = views.FileRow(place.name, "", is_lfs=pointer is not None)
+    return views.FilePage(
+        repo=repo_head(repo, caller),
+        revisions=revisions(hub, session, place, "blob"),
+        crumbs=crumbs(place),
+        name=place.name,
+        path=path,
+        size=size,
+        look="lfs" if pointer else "binary",
+        last_commit=_last_commit(session, place),
+        history_url=address(repo, "commits", at, path),
+        raw_url=address(repo, "resolve" if pointer else "raw", at, path),
+        download_url=_download(place, path),
+        permanent_url=address(repo, "blob", place.snapshot.commit, path),
+        is_lfs=pointer is not None,
+        is_pickle=row.is_pickle,
+        lfs=_lfs_facts(pointer, found.size) if pointer and found else None,
+    )
+
+
+def _lfs_facts(pointer: Pointer, pointer_size: int) -> views.LfsFacts:
+    return views.LfsFacts(pointer.oid, pointer.size, pointer_size)
+
+
+def _looked_at(
+    request: Request, view: views.FilePage, place: Place, entry: Entry
+) -> views.FilePage:
+    """The same with what can be shown of the file."""
+    kind = views.suffix(view.name)
+    if entry.is_link:
+        target = place.snapshot.text(place.path, limit=SNIFFED) or ""
+        return replace(view, look="link", link_target=target)
+    for suffixes, look in ((PICTURES, "image"), (SOUNDS, "audio"), (FILMS, "video")):
+        if kind in suffixes and view.size:
+            return replace(view, look=look)  # type: ignore[arg-type]
+    if view.is_lfs or entry.is_submodule:
+        return view
+    return _read(request, view, place, kind)
+
+
+def _read(request: Request, view: views.FilePage, place: Place, kind: str) -> views.FilePage:
+    data = place.snapshot.read(place.path, limit=TEXT_LIMIT)
+    if data is None:
+        return replace(view, why=TOO_LARGE)
+    if not data:
+        return replace(view, look="empty")
+    if b"\0" in data[:SNIFFED]:
+        return view
+    text = data.decode("utf-8", "replace")
+    here = address(place.repo, "blob", place.revision, place.path)
+    if kind in MARKDOWN:
+        view = replace(view, rendered_url=here, source_url=f"{here}?plain=1")
+        if request.query_params.get("plain") != "1":
+            return replace(view, look="markdown", rendered=_markdown(request, place, text))
+    return _text(view, text)
+
+
+def _markdown(request: Request, place: Place, text: str) -> Markup:
+    body = cards.read_card(text).body
+    shown = rendered_card(request, place.repo, body, place.revision, place.folder)
+    return Markup(shown.html)  # noqa: S704 - sanitised by cards
+
+
+def _text(view: views.FilePage, text: str) -> views.FilePage:
+    lines = cards.highlight(text, view.name)
+    if lines is None:
+        return replace(view, look="plain", text=text, why=TOO_LONG)
+    safe = tuple(Markup(line) for line in lines)  # noqa: S704 - escaped by cards
+    return replace(view, look="text", lines=safe)

@@ -1,0 +1,72 @@
+"""What forms send: guarded against other sites, trimmed, and refused in the reader's words."""
+
+from typing import Annotated
+
+from fastapi import Depends, Form, Request
+from pydantic import BaseModel, ConfigDict
+
+from hub_server.edge import TheHub, csrf
+from hub_server.errors import HubError
+from hub_server.web.rendering import catalog_of
+
+MOST = 10_000
+Text = Annotated[str, Form(max_length=MOST)]
+
+
+class Fields(BaseModel):
+    """A form as it was sent; a field that is missing has its default."""
+
+    model_config = ConfigDict(frozen=True, str_max_length=MOST)
+
+
+class NewRepoForm(Fields):
+    kind: str = "model"
+    owner: str = ""
+    name: str = ""
+    licence: str = ""
+    sdk: str = "static"
+    visibility: str = "public"
+
+
+class PlaceForm(Fields):
+    """Where a repository goes."""
+
+    owner: str = ""
+    name: str = ""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name.strip()}"
+
+
+class InvitationForm(Fields):
+    uses: str = "1"
+    days: str = "7"
+    organization: str = ""
+    role: str = "contributor"
+
+
+class ProfileForm(Fields):
+    full_name: str = ""
+    email: str = ""
+    about: str = ""
+
+
+class TokenForm(Fields):
+    name: str = ""
+    role: str = "write"
+    lifetime: str = "90"
+
+
+def _own(request: Request, hub: TheHub, sent: csrf.SentToken) -> None:
+    if not csrf.is_ours(request, hub.keys, sent):
+        raise csrf.ForgedRequest
+
+
+OwnForm = Depends(_own)
+"""For forms of people who are not signed in; `CurrentCaller` sees to everybody else's."""
+
+
+def said(request: Request, error: HubError) -> str:
+    """The sentence of a refusal, to stand in the form that was refused."""
+    return str(catalog_of(request).error(error))

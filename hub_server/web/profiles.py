@@ -1,0 +1,56 @@
+"""The public page of a user or an organization; `/gpt2` may also be a repository's short name."""
+
+from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from hub_server import repos
+from hub_server.accounts import Caller, can_create, orgs, users
+from hub_server.db.tables.accounts import Account
+from hub_server.db.tables.repos import Kind, Repo
+from hub_server.edge import CurrentCaller, ReadSession
+from hub_server.errors import Unauthorized
+from hub_server.web.rendering import render, see_other
+from hub_server.web.rows import person, repo_rows, space_tiles
+from hub_server.web.views.profiles import ProfilePage
+
+router = APIRouter(include_in_schema=False)
+MOST = 100
+
+
+@router.get("/{name:segment}")
+def show_profile(
+    request: Request, session: ReadSession, caller: CurrentCaller, name: str
+) -> Response:
+    if not caller.reads_public:
+        raise Unauthorized("Invalid username or password.")
+    account = users.find_account(session, name)
+    if account is not None:
+        return render(request, "profiles/profile.html", _page(session, caller, account))
+    if moved := users.moved_account(session, name):
+        return see_other(request, f"/{moved.name}")
+    repo = repos.readable(session, caller, "model", name)  # raises Moved for a short name
+    return see_other(request, repos.web_path("model", repo.full_name))
+
+
+def _page(session: Session, caller: Caller, account: Account) -> ProfilePage:
+    def listed(kind: Kind) -> list[Repo]:
+        return list(repos.list_in(session, caller, account.id, kind=kind, limit=MOST))
+
+    is_org = account.kind == "org"
+    people = (
+        [member.user for member in orgs.members(session, account, limit=MOST)]
+        if is_org
+        else [org for org, _ in orgs.orgs_of(session, account.id)]
+    )
+    return ProfilePage(
+        person=person(account),
+        about=account.about,
+        since=account.created_at,
+        models=repo_rows(listed("model")),
+        datasets=repo_rows(listed("dataset")),
+        spaces=space_tiles(listed("space")),
+        people=tuple(person(each) for each in people),
+        is_you=caller.user_id == account.id,
+        can_create=can_create(caller, account),
+    )

@@ -176,7 +176,7 @@ def _space(metadata: dict[str, Any], body: str, seen: Evidence) -> tuple[dict[st
     sdk = metadata.get("sdk")
     facts = {
         "title": text_of(metadata, "title"),
-        "sdk": sdk if sdk in vocabulary.space_sdks() else None,
+        "sdk": sdk if isinstance(sdk, str) and sdk in vocabulary.space_sdks() else None,
         "sdk_version": str(metadata["sdk_version"])[:40] if metadata.get("sdk_version") else None,
         "app_file": space_facts.app_file(metadata),
         "emoji": text_of(metadata, "emoji", 32),

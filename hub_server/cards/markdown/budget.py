@@ -7,7 +7,7 @@ interrupted (one regular expression, the sanitiser) is bounded by the size of it
 import time
 
 SECONDS = 1.0
-_STRIDE = 32
+_STRIDE = 8
 
 
 class OutOfBounds(Exception):

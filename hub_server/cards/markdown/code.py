@@ -36,12 +36,10 @@ _CLASSES = (
 )
 # Lexer, then the names a fence may use, then file extensions.
 _LANGUAGES = """
-python: py python python3 py3 gyp sage .py .pyi .pyw
+python: py python python3 py3 sage ipython .py .pyi .pyw
 pycon: pycon python-repl doctest
 pytb: pytb traceback
-ipython: ipython ipynb-code
-bash: bash sh shell zsh ksh .sh .bash .zsh
-console: console shell-session terminal
+bash: bash sh shell zsh ksh console shell-session terminal .sh .bash .zsh
 powershell: powershell pwsh ps1 .ps1
 bat: bat cmd .bat .cmd
 json: json json5 jsonl ndjson jsonc .json .jsonl .ndjson .webmanifest .ipynb

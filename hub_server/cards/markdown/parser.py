@@ -26,7 +26,9 @@ MAX_HTML = 8_000_000
 MAX_NESTING = 60
 MAX_RAW_TAGS = 20_000
 MAX_RAW_DEPTH = 300
+MAX_RAW_WORDS = 40_000
 
+_SEPARATOR = re.compile(r"[\s/=]+")
 _RAW_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 # Elements that never hold others of their kind open: they do not make depth.
 _FLAT_NAMES = "area br col dd dt hr img input li link meta p source td th tr track wbr"
@@ -107,10 +109,12 @@ def _check_size(tokens: Sequence[Token]) -> None:
 
 
 def _check_raw_html(tokens: Sequence[Token]) -> None:
-    """Refuse nesting that a tree builder needs quadratic time for."""
+    """Refuse nesting, and tags of attributes, that a tree builder needs quadratic time for."""
     raw = "".join(
         token.content for token in _flat(tokens) if token.type in ("html_block", "html_inline")
     )
+    if len(_SEPARATOR.findall(raw)) > MAX_RAW_WORDS:
+        raise OutOfBounds
     depth = 0
     for count, match in enumerate(_RAW_TAG.finditer(raw)):
         if match[2].lower() not in _FLAT:

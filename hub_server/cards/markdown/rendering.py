@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hub_server.cards.front_matter import Card
 from hub_server.cards.markdown import parser, sanitizing
-from hub_server.cards.markdown.budget import Budget, OutOfBounds
+from hub_server.cards.markdown.budget import SECONDS, Budget, OutOfBounds
 from hub_server.cards.markdown.links import LinkBase
 from hub_server.cards.markdown.rewriting import Heading, ImagePolicy, Labels, Rewriter
 
@@ -28,10 +28,11 @@ def render(
     base: LinkBase,
     images: ImagePolicy = "block",
     labels: Labels | None = None,
+    seconds: float = SECONDS,
 ) -> RenderedCard:
     """Render the body of a card, or Markdown as it is (a string's front matter is not removed).
 
-    At most about one second of processor time, then plain text. With `images="block"` pictures
+    At most about `seconds` of processor time, then plain text. With `images="block"` pictures
     from other hosts than `base.origins` become links.
     """
     markdown = source.body if isinstance(source, Card) else source
@@ -39,16 +40,11 @@ def render(
     if len(markdown) > MAX_MARKDOWN:
         return _plain(markdown)
     try:
-        return _rendered(markdown, base, images, labels or Labels())
+        budget = Budget(seconds)
+        rewriter = Rewriter(base, images, labels or Labels(), budget)
+        written = rewriter.run(sanitizing.clean(parser.to_html(markdown, budget)))
     except (OutOfBounds, RecursionError):
         return _plain(markdown)
-
-
-def _rendered(markdown: str, base: LinkBase, images: ImagePolicy, labels: Labels) -> RenderedCard:
-    budget = Budget()
-    dirty = parser.to_html(markdown, budget)
-    rewriter = Rewriter(base, images, labels, budget)
-    written = rewriter.run(sanitizing.clean(dirty))
     return RenderedCard(written, tuple(rewriter.headings))
 
 

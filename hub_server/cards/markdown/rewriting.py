@@ -76,6 +76,7 @@ class Labels:
     media: str = "Recording on {host}"
     done: str = "Done"
     to_do: str = "To do"
+    back: str = "Back to the text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ class Rewriter:
             self._end_heading(self._open_headings.pop())
         self._out.append(closing)
 
-    def _written(self, attributes: dict[str, str], *left_out: str) -> str:
+    def _written(self, attributes: dict[str, str]) -> str:
         """Attributes as text: known names, values of a known form."""
         parts = []
         if "id" in attributes:
@@ -232,7 +233,7 @@ class Rewriter:
             parts.append(_class_attribute(attributes["class"]))
         for name, form in _VALUES.items():
             value = attributes.get(name)
-            if value is not None and name not in left_out and form.fullmatch(value):
+            if value is not None and form.fullmatch(value):
                 parts.append(f' {name}="{html.escape(value)}"')
         return "".join(parts)
 
@@ -286,7 +287,10 @@ class Rewriter:
         target = self._base.link(attributes["href"]) if attributes.get("href") else None
         if "id" not in attributes and attributes.get("name"):
             attributes["id"] = attributes["name"]
-        self._out.append(f"<a{_href(target)}{self._written(attributes)}>")
+        written = self._written(attributes)
+        if "footnote-backref" in attributes.get("class", ""):
+            written += f' aria-label="{html.escape(self._labels.back)}"'
+        self._out.append(f"<a{_href(target)}{written}>")
         self._links += 1
         self._push("a", "</a>")
 

@@ -32,6 +32,8 @@ _VALUE = re.compile(r"[\w.%#+ -]{0,60}")
 _REFUSED = re.compile(
     r"\\(?:re)?newcommand|\\(?:[gex]?def|let|providecommand|href|style|class|cssId|require)\b"
 )
+# The converter takes only letters as the name of an operator.
+_OPERATOR_NAME = re.compile(r"\\operatorname\*?(?=\s*\{)")
 _UNKNOWN = re.compile(r"\\[A-Za-z]+")
 _OWN_FAILURES = tuple(
     item
@@ -64,7 +66,7 @@ def mathml(source: str, *, block: bool) -> str:
     display = "block" if block else "inline"
     try:
         tree = Converter(display=display).convert_to_element(
-            source.strip().replace(r"\operatorname*", r"\operatorname")
+            _OPERATOR_NAME.sub(r"\\mathrm", source.strip())
         )
         inside = "".join(_written(child) for child in tree)
     except _FAILURES:

@@ -66,6 +66,7 @@ class _Lister:
         self.filter = selection.filter
         self.ids: dict[RawId, None] = {}
         self.known: set[RawId] = set()
+        self._done: set[RawId] = set()
         self._tree_depths: dict[RawId, int] = {}
         self._bases: list[RawId] = []
 
@@ -116,15 +117,22 @@ class _Lister:
         stack: list[tuple[RawId, int, Sequence[RawId]]] = [(root, 0, bases)]
         while stack:
             tree, depth, olds = stack.pop()
-            seen = self._tree_depths.get(tree)
-            if seen is not None and (limit is None or seen <= depth):
-                continue
-            self._tree_depths[tree] = depth
-            if limit is not None and depth >= limit:
+            if self._seen_before(tree, depth) or (limit is not None and depth >= limit):
                 continue
             if self.filter.only in (None, "tree"):
                 self.ids[tree] = None
             stack += [(new, depth + 1, old) for new, old in self._children(tree, olds, depth + 1)]
+
+    def _seen_before(self, tree: RawId, depth: int) -> bool:
+        """Whether the tree was walked; where depth counts, at this depth or nearer to a root."""
+        if self.filter.tree_depth is None:
+            known = tree in self._done
+            self._done.add(tree)
+            return known
+        if self._tree_depths.get(tree, depth + 1) <= depth:
+            return True
+        self._tree_depths[tree] = depth
+        return False
 
     def _children(
         self, tree: RawId, olds: Sequence[RawId], depth: int
@@ -136,14 +144,16 @@ class _Lister:
         olds_by_name = [{e[1]: e[2] for e in entries if e[0] in _TREE_MODES} for entries in before]
         folders: list[tuple[RawId, Sequence[RawId]]] = []
         blobs: list[RawId] = []
+        done = self._done
         for mode, name, raw in tree_entries(self._read(tree)):
-            if raw in held or mode == _LINK_TO_COMMIT:
+            if raw in done or raw in held:
                 continue
             if mode in _TREE_MODES:
                 folders.append((raw, [old[name] for old in olds_by_name if name in old]))
-            else:
+            elif mode != _LINK_TO_COMMIT:
                 blobs.append(raw)
         if self.filter.tree_depth is None or depth < self.filter.tree_depth:
+            done.update(blobs)
             self._add_blobs(blobs)
         return folders
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import struct
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,8 +124,10 @@ class Pack:
 
     def ids(self) -> Iterator[tuple[bytes, int]]:
         """Every raw id with its offset, in the order of ids."""
-        for position in range(self.count):
-            yield self.id_at(position), self.offset_at(position)
+        index = self._index
+        for position, offset in enumerate(self.offsets()):
+            at = _IDS + 20 * position
+            yield index[at : at + 20], offset
 
     def ids_between(self, low: bytes, high: bytes) -> Iterator[bytes]:
         """The raw ids from `low` to `high`, both included."""
@@ -136,9 +139,17 @@ class Pack:
     def sorted_offsets(self) -> array[int]:
         """All offsets in the order of the file, then where the last entry ends."""
         if self._sorted is None:
-            offsets = sorted(self.offset_at(position) for position in range(self.count))
-            self._sorted = array("Q", [*offsets, self.size - _TRAILER])
+            self._sorted = array("Q", [*sorted(self.offsets()), self.size - _TRAILER])
         return self._sorted
+
+    def offsets(self) -> Sequence[int]:
+        """All offsets in the order of ids; read at once, far faster than one by one."""
+        near = array("I", self._index[self._offsets : self._offsets + 4 * self.count])
+        if sys.byteorder == "little":
+            near.byteswap()
+        if max(near, default=0) < _FAR:
+            return near
+        return [self.offset_at(position) for position in range(self.count)]
 
     def end_of(self, offset: int) -> int:
         """Where the entry that begins at `offset` ends."""

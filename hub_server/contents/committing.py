@@ -39,7 +39,6 @@ from hub_server.git import (
     new_commit,
     splice,
 )
-from hub_server.git.changes import changes
 from hub_server.gitstore import (
     HEADS,
     PULLS,
@@ -79,10 +78,10 @@ class CommitResult:
 @dataclass(frozen=True)
 class _Built:
     commit: ObjectId
+    before: Snapshot | None
     snapshot: Snapshot
     objects: list[NewObject]
     warnings: list[str]
-    changed: list[bytes]
 
 
 def commit(hub: Hub, caller: Caller, repo: ContentFacts, request: CommitRequest) -> CommitResult:
@@ -101,7 +100,8 @@ def commit(hub: Hub, caller: Caller, repo: ContentFacts, request: CommitRequest)
             built = _build(prepared, view, name, head)
             results = _land(prepared, built, RefUpdate(name, head, built.commit))
             if results is None:
-                _carry(head, built)
+                if built.before is not None:
+                    last_commits.carry_forward(built.before, built.snapshot)
                 return CommitResult(built.commit, shown(name), built.warnings)
             if results not in LOST:
                 raise Forbidden(results[0].upper() + results[1:])
@@ -161,9 +161,8 @@ def _build(prepared: Prepared, view: Repository, name: bytes, head: ObjectId | N
     warnings = []
     if name == view.head:
         warnings = rules.check_card(old, new, repo.kind)
-    changed = [each.path for each in changes(objects, old.tree if old else None, new.tree)]
     blobs = {} if prepared.staged else prepared.blobs
-    return _Built(commit.id, new, [*({**blobs, **made}).values()], warnings, changed)
+    return _Built(commit.id, old, new, [*({**blobs, **made}).values()], warnings)
 
 
 def _spliced(
@@ -171,7 +170,7 @@ def _spliced(
 ) -> tuple[Spliced, dict[ObjectId, NewObject]]:
     """The new tree, in which `.gitattributes` names every large file."""
     tree = old.tree if old else None
-    wanted = edits(objects, tree, prepared.request.operations, prepared.ids)
+    wanted = edits(old, prepared.request.operations, prepared.ids)
     spliced = _splice(objects, tree, wanted)
     if not prepared.tracked:
         return spliced, {}
@@ -217,8 +216,3 @@ def _land(prepared: Prepared, built: _Built, change: RefUpdate) -> str | None:
     if reason is not None:
         hub.git.discard(staged)
     return reason
-
-
-def _carry(head: ObjectId | None, built: _Built) -> None:
-    if head is not None:
-        last_commits.carry_forward(built.snapshot, head, built.changed)

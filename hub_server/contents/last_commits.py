@@ -1,9 +1,9 @@
 """Which commit changed each entry of a folder last, remembered by commit and carried forward."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from hub_server.contents.snapshots import Snapshot, raw
-from hub_server.git import Commit, ObjectId, entry_at, last_commits, read_commit
+from hub_server.git import Commit, ObjectId, changes, entry_at, last_commits, read_commit
 
 
 def of_folder(snapshot: Snapshot, folder: bytes) -> Mapping[bytes, ObjectId]:
@@ -27,14 +27,14 @@ def of_path(snapshot: Snapshot, path: str) -> Commit | None:
     return read_commit(snapshot.objects, found) if found else None
 
 
-def carry_forward(snapshot: Snapshot, parent: ObjectId, paths: Collection[bytes]) -> None:
+def carry_forward(parent: Snapshot, snapshot: Snapshot) -> None:
     """After a commit on one parent: what was known of the parent holds but for changed paths."""
-    before = snapshot.memory.last_commits.get((snapshot.repo_id, parent))
+    before = snapshot.memory.last_commits.get((parent.repo_id, parent.commit))
     if not before:
         return
     changed: dict[bytes, set[bytes]] = {}
-    for path in paths:
-        parts = path.split(b"/")
+    for change in changes(snapshot.objects, parent.tree, snapshot.tree):
+        parts = change.path.split(b"/")
         for depth, name in enumerate(parts):
             changed.setdefault(b"/".join(parts[:depth]), set()).add(name)
     after = {}

@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from hub_server.cards import Card, IndexRecord
 from hub_server.git import ObjectId
+from hub_server.git.rawtrees import RawTree
 from hub_server.lfs import Pointer
 
 Key = TypeVar("Key", bound=Hashable)
@@ -75,6 +76,8 @@ class Memory:
         default_factory=lambda: Recent(50_000)
     )
     blobs: Recent[ObjectId, BlobFacts] = field(default_factory=lambda: Recent(200_000))
+    trees: Recent[ObjectId, RawTree] = field(default_factory=lambda: Recent(16))
+    """Few: one folder of 100,000 files takes 4 MB."""
     cards: Recent[ObjectId, Card] = field(default_factory=lambda: Recent(100))
     records: Recent[Hashable, IndexRecord] = field(default_factory=lambda: Recent(100))
     media: Recent[tuple[str, str], tuple[str, bool]] = field(default_factory=lambda: Recent(50_000))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub_server.contents.snapshots import Snapshot
 from hub_server.errors import EntryNotFound, TooLarge, Unprocessable
 from hub_server.git import (
     BadPath,
@@ -12,13 +13,11 @@ from hub_server.git import (
     Entry,
     NewObject,
     ObjectId,
-    ObjectReader,
     PathConflict,
     Put,
     Remove,
     RemoveTree,
     check_path,
-    entry_at,
     new_blob,
 )
 
@@ -122,12 +121,11 @@ class Added:
 
 
 def edits(
-    objects: ObjectReader,
-    tree: ObjectId | None,
+    base: Snapshot | None,
     operations: Sequence[Operation],
     blobs: Sequence[ObjectId | None],
 ) -> list[Edit]:
-    """Operations as edits of `tree`, in order; `blobs` has the blob of each that adds a file.
+    """Operations as edits of `base`, in order; `blobs` has the blob of each that adds a file.
 
     Raises UnsafePath, and EntryNotFound for a deletion of what is neither there nor added before.
     """
@@ -136,12 +134,13 @@ def edits(
     for operation, blob in zip(operations, blobs, strict=True):
         path = checked_path(operation.path.rstrip("/") if _removes(operation) else operation.path)
         if blob is not None:
-            stood = _stands(objects, tree, path)
+            stood = base.entry(operation.path) if base else None
             mode = stood.mode if stood and stood.is_file else 0o100644
             made.append(Put(path, blob, mode))
             added.add(path)
         else:
-            made.extend(_removal(operation, path, _stands(objects, tree, path), added))
+            stood = base.entry(operation.path.rstrip("/")) if base else None
+            made.extend(_removal(operation, path, stood, added))
     return made
 
 
@@ -160,10 +159,6 @@ def _removal(
     if isinstance(operation, DeleteFolder):
         raise EntryNotFound(f"A folder with this name doesn't exist: {operation.path[:200]}")
     raise EntryNotFound(f"A file with this name doesn't exist: {operation.path[:200]}")
-
-
-def _stands(objects: ObjectReader, tree: ObjectId | None, path: bytes) -> Entry | None:
-    return entry_at(objects, tree, path) if tree else None
 
 
 def conflict(failure: PathConflict) -> Unprocessable:

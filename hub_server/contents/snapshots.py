@@ -11,7 +11,8 @@ from hub_server.cards import Card, read_card
 from hub_server.contents.hub import Hub
 from hub_server.contents.memory import BlobFacts, Memory
 from hub_server.errors import EntryNotFound, RevisionNotFound
-from hub_server.git import Entry, ObjectId, PackSet, entry_at, list_tree, read_commit, walk
+from hub_server.git import FOLDER, Entry, ObjectId, PackSet, list_tree, read_commit, walk
+from hub_server.git.rawtrees import RawTree, tree_data
 from hub_server.gitstore import ResolvedRevision
 from hub_server.lfs import parse_pointer
 
@@ -43,7 +44,20 @@ class Snapshot:
     memory: Memory
 
     def entry(self, path: str) -> Entry | None:
-        return entry_at(self.objects, self.tree, raw(path))
+        """What stands at the path; the empty path is the whole tree."""
+        found = Entry(b"", FOLDER, self.tree)
+        for name in raw(path).split(b"/") if path else ():
+            below = self._tree(found.id).find(name) if found.is_tree else None
+            if below is None:
+                return None
+            found = below
+        return found
+
+    def _tree(self, tree_id: ObjectId) -> RawTree:
+        known = self.memory.trees.get(tree_id)
+        if known is None:
+            known = self.memory.trees.put(tree_id, RawTree(tree_data(self.objects, tree_id)))
+        return known
 
     def file(self, path: str) -> Entry:
         """The file or link at a path; raises EntryNotFound."""

@@ -1,4 +1,6 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from hub_server.contents import (
     WrongSizes,
 )
 from hub_server.contents.attributes import Attributes
+from hub_server.db import now
 from hub_server.db.tables.git import Pack, RefLog
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import (
@@ -30,10 +33,9 @@ from hub_server.errors import (
     Unprocessable,
 )
 from hub_server.git import read_commit
+from hub_server.gitstore import GitStore
 from hub_server.lfs import Pointer, format_pointer
-from tests.unit.contents.conftest import Place, sha256
-
-CARD = "---\nlicense: mit\n---\n# Tiny\n"
+from tests.unit.contents.conftest import Place
 
 
 def test_a_new_repository_has_its_first_commit(place: Place) -> None:
@@ -126,21 +128,13 @@ def test_only_branches_take_commits(lite: Place, revision: str) -> None:
 def test_fifty_committers_lose_nothing(place: Place) -> None:
     repo = place.repo()
     start = threading.Barrier(50)
-    failures: list[BaseException] = []
 
     def write(number: int) -> None:
         start.wait()
-        try:
-            place.commit(repo, AddFile(f"f{number}.txt", b"%d" % number))
-        except BaseException as failure:
-            failures.append(failure)
+        place.commit(repo, AddFile(f"f{number}.txt", b"%d" % number))
 
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(write, range(50)))
     assert len(place.files(repo)) == 50
     with place.hub.database.read() as session:
         page = contents.commit_log(place.hub, session, place.again(repo), "main")
@@ -148,12 +142,8 @@ def test_fifty_committers_lose_nothing(place: Place) -> None:
     assert page.more
 
 
-def test_committers_on_several_nodes_lose_nothing(place: Place, make_place: object) -> None:
+def test_committers_on_several_nodes_lose_nothing(place: Place) -> None:
     """Two stores share the database and no queue: the compare-and-swap alone keeps order."""
-    from dataclasses import replace
-
-    from hub_server.gitstore import GitStore
-
     repo = place.repo()
     hub = place.hub
     nodes = [
@@ -166,11 +156,8 @@ def test_committers_on_several_nodes_lose_nothing(place: Place, make_place: obje
             request = contents.CommitRequest("main", [AddFile(f"f{number}-{turn}", b"x")], "change")
             contents.commit(node, place.ada, repo, request)
 
-    threads = [threading.Thread(target=write, args=(n, i)) for i, n in enumerate(nodes)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(write, nodes, range(3)))
     assert len(place.files(repo)) == 12
 
 
@@ -270,8 +257,6 @@ def test_who_may_only_read_cannot_commit(place: Place) -> None:
 
 
 def test_a_repository_deleted_meanwhile_takes_no_commit(place: Place) -> None:
-    from hub_server.db import now
-
     repo = place.repo()
     with place.hub.database.write() as session:
         session.execute(update(Repo).where(Repo.id == repo.id).values(deleted_at=now()))

@@ -132,7 +132,7 @@ def test_the_token_may_stand_alone_in_the_address(hub: LiveHub, ada: LiveUser, g
 def test_a_password_gets_the_sentence_that_says_what_to_use(
     hub: LiveHub, ada: LiveUser, git: GitClient
 ):
-    repo = ada.make_repo()
+    repo = ada.make_repo(private=True)
     address = f"http://{ada.name}:{ada.password}@127.0.0.1:{hub.port}/{repo}"
     said = git.refused("clone", address, "clone")
     assert f"use a token from {hub.url}/settings/tokens" in said
@@ -142,9 +142,14 @@ def test_a_password_gets_the_sentence_that_says_what_to_use(
 def test_a_wrong_token_is_refused_even_where_nobody_needs_one(
     hub: LiveHub, ada: LiveUser, git: GitClient
 ):
-    repo = ada.make_repo()
-    address = f"http://ada:hf_{'x' * 34}@127.0.0.1:{hub.port}/{repo}"
-    said = git.refused("ls-remote", address)
+    wrong = f"http.extraHeader=Authorization: Bearer hf_{'x' * 34}"
+    said = git.refused("-c", wrong, "ls-remote", plain_url(hub, ada.make_repo()))
+    assert "could not read Username" in said
+
+
+def test_a_wrong_token_is_called_so(hub: LiveHub, ada: LiveUser, git: GitClient):
+    repo = ada.make_repo(private=True)
+    said = git.refused("ls-remote", f"http://ada:hf_{'x' * 34}@127.0.0.1:{hub.port}/{repo}")
     assert "Invalid credentials in Authorization header" in said
 
 

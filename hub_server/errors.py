@@ -38,9 +38,14 @@ class HubError(Exception):
         self, message: str, *, headers: dict[str, str] | None = None, **params: object
     ) -> None:
         self.message_id = message
-        self.params = params
+        self.params = {name: _printable(value) for name, value in params.items()}
         self.headers = dict(headers or {})
-        super().__init__(message.format(**params) if params else message)
+        super().__init__(_printable(message.format(**self.params) if params else message))
+
+
+def _printable(value: object) -> object:
+    """Text of a request may hold bytes that are no text; no answer could carry those."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 class BadRequest(HubError):

@@ -167,7 +167,7 @@ def check_expand(kind: Kind, names: Collection[str]) -> None:
             known = "|".join(f'"{word}"' for word in EXPANDABLE[kind])
             raise BadRequest(
                 'Invalid value for "expand": "{name}" - expected one of {known}',
-                name=name[:100].encode("utf-8", "replace").decode(),
+                name=name[:100],
                 known=known,
             )
 

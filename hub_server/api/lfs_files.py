@@ -11,7 +11,7 @@ from hub_server.accounts import Access
 from hub_server.api.routing import Asked, JsonBody, RepoRoute
 from hub_server.api.shapes import flag, stamp, without_none
 from hub_server.contents import LfsFile
-from hub_server.db.tables.repos import KINDS, Kind
+from hub_server.db.tables.repos import KINDS, Kind, Repo
 from hub_server.edge import (
     ApiTransfer,
     AskedPage,
@@ -62,18 +62,20 @@ DeletionBody = Annotated[AskedDeletion, Depends(JsonBody(AskedDeletion))]
 DuplicatesBody = Annotated[AskedDuplicates, Depends(JsonBody(AskedDuplicates))]
 
 
+def _for_writers(session: ReadSession, caller: CurrentCaller, ref: TheRef) -> Repo:
+    return find_repo(session, caller, ref, Access.WRITE)
+
+
 @router.get("/api/{kinds:kinds}/{id:id}/lfs-files")
 def list_lfs_files(
     request: Request,
     response: Response,
     hub: TheHub,
-    caller: CurrentCaller,
-    ref: TheRef,
     session: ReadSession,
+    repo: Annotated[Repo, Depends(_for_writers)],
     page: AskedPage,
 ) -> list[dict[str, Any]]:
     """One entry for each object, with a path that has it, or had it once; for writers."""
-    repo = find_repo(session, caller, ref, Access.WRITE)
     after = page.after if isinstance(page.after, int) else 0
     limit = min(page.limit, PAGE)
     found = contents.list_lfs_files(hub, session, repo, after=after, limit=limit)

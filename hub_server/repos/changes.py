@@ -165,9 +165,13 @@ def _tip(session: Session, repo: Repo, branch: str) -> str:
 def duplicate(
     session: Session, caller: Caller, source: Repo, full_name: str, *, private: bool | None = None
 ) -> Repo:
-    """The row of a copy, without contents; the copy of a private one is private unless told."""
+    """The row of a copy, without contents, behind the same gate if there is one.
+
+    The copy of a private repository is private unless told.
+    """
     kept_private = True if private is None and source.private else private
     copy = create(session, caller, source.kind, full_name, private=kept_private)
     copy.default_branch = source.default_branch
+    copy.gated = source.gated
     session.flush()
     return copy

@@ -21,11 +21,19 @@ from hub_server.web.views.shared import Chip
 FORMATS = {"safetensors": "Safetensors", "onnx": "ONNX", "gguf": "GGUF", "pytorch": "PyTorch"}
 KIND_ICONS: dict[Kind, str] = {"model": "box", "dataset": "table-2", "space": "app-window"}
 MOST_LANGUAGES, MOST_EVALUATIONS, HUNDRED = 4, 8, 100.0
-PREFIXED = ("license:", "language:", "region:", "arxiv:", "dataset:", "base_model:", "sdk:")
+BOUNDED = frozenset(
+    "accuracy f1 precision recall exact_match bleu sacrebleu rouge rouge1 rouge2 rougel rougelsum "
+    "map mean_iou roc_auc mrr ndcg spearmanr pearsonr cosine_spearman".split()
+)
+"""Metrics that run from 0 to 1, or to 100: only those are drawn as bars."""
+OWN_TAGS = frozenset({"model-index", "eval-results"})
 WITH_GIT = mark("With git")
 WITH_CLIENT = mark("With the Python client")
 WITH_TRANSFORMERS = mark("With Transformers")
 WITH_DATASETS = mark("With Datasets")
+ROWS = mark("Rows")
+ARXIV = mark("arXiv")
+LICENCE = mark("Licence")
 FIRST = mark("Once in every terminal, so that programs talk to this hub")
 
 
@@ -54,7 +62,7 @@ def _chips(repo: Repo, formats: Formats) -> Iterator[Chip]:
     )
     yield from _prefixed(repo, tags, "modality:")
     yield from _prefixed(repo, tags, "format:")
-    yield from _prefixed(repo, tags, "size_categories:")
+    yield from _sizes(repo, tags)
     languages = languages_of(repo)
     for code in languages[:MOST_LANGUAGES]:
         yield Chip(formats.language_name(code), _search(repo, "other", code), "languages")
@@ -62,14 +70,14 @@ def _chips(repo: Repo, formats: Formats) -> Iterator[Chip]:
         yield Chip(f"+{len(languages) - MOST_LANGUAGES}", icon="languages")
     yield from _free(repo, tags)
     yield from (
-        Chip(paper, None, "file-text", key=mark("arXiv")) for paper in facts.get("arxiv") or ()
+        Chip(paper, None, "file-text", key=ARXIV) for paper in facts.get("arxiv") or ()
     )
     yield from (
         Chip(
             _license(repo, name),
             _search(repo, "other", f"license:{name}"),
             "scale",
-            key=mark("Licence"),
+            key=LICENCE,
         )
         for name in facts.get("licenses") or ()
     )
@@ -89,9 +97,18 @@ def _prefixed(repo: Repo, tags: Sequence[str], prefix: str) -> Iterator[Chip]:
             yield Chip(tag.removeprefix(prefix), _search(repo, "other", tag))
 
 
+def _sizes(repo: Repo, tags: Sequence[str]) -> Iterator[Chip]:
+    """`10K<n<100K` as people read it."""
+    for tag in tags:
+        if tag.startswith("size_categories:"):
+            words = tag.removeprefix("size_categories:").replace("<n<", "–")
+            label = words.replace("n<", "< ").replace("n>", "> ")
+            yield Chip(label, _search(repo, "other", tag), key=ROWS)
+
+
 def _free(repo: Repo, tags: Sequence[str]) -> Iterator[Chip]:
     """What nobody but the author named: no prefix, and not shown above."""
-    shown = {repo.pipeline_tag, repo.library_name, *FORMATS, *languages_of(repo)}
+    shown = {repo.pipeline_tag, repo.library_name, *FORMATS, *OWN_TAGS, *languages_of(repo)}
     for tag in tags:
         if ":" not in tag and tag not in shown:
             yield Chip(tag, _search(repo, "other", tag))
@@ -142,8 +159,8 @@ def _figure(metric: dict[str, Any], where: str) -> Evaluation:
     name = text(metric.get("name")) or text(metric.get("type"))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Evaluation(name, str(value)[:40], where)
-    share = value * HUNDRED if isinstance(value, float) and 0 <= value <= 1 else float(value)
-    fits = 0 <= share <= HUNDRED
+    share = value * HUNDRED if 0 <= value <= 1 else float(value)
+    fits = text(metric.get("type")).lower() in BOUNDED and 0 <= share <= HUNDRED
     return Evaluation(name, f"{value:.4g}", where, share if fits else None)
 
 

@@ -38,7 +38,7 @@ def render(
 ) -> Response:
     """The page; `secret` keeps it out of every cache, the browser's own too."""
     text = templates().render(template, page_of(request), view)
-    response = HTMLResponse(text, status)
+    response = HTMLResponse(text, int(status))
     response.headers["Cache-Control"] = "no-store" if secret else "private, no-cache"
     response.headers["Vary"] = "Cookie, Accept-Language"
     csrf.keep_guest(request, response)

@@ -54,9 +54,9 @@ class Catalog:
         return _filled(self.messages[error.message_id][0], self._words(error.params))
 
     def _words(self, values: Mapping[str, object]) -> dict[str, object]:
-        """The three kinds are words of the interface when an error names them."""
+        """Values that are words of the interface are translated too."""
         return {
-            name: self.text(value) if isinstance(value, str) and value in KIND_WORDS else value
+            name: self.text(value) if isinstance(value, str) and value in NOUNS else value
             for name, value in values.items()
         }
 
@@ -70,7 +70,17 @@ def mark(message: str) -> str:
     return message
 
 
-KIND_WORDS = (mark("model"), mark("dataset"), mark("space"))
+NOUNS = (
+    mark("model"),
+    mark("dataset"),
+    mark("space"),
+    mark("user"),
+    mark("organization"),
+    mark("user or organization"),
+    mark("a repository"),
+    mark("a user or organization"),
+)
+"""What errors name by a value; a page says it in its own language."""
 
 
 def load(number: Callable[[Language, int], str], folder: Path = FOLDER) -> dict[Language, Catalog]:

@@ -30,7 +30,7 @@ def parse_pointer(data: bytes) -> Pointer | None:
 
 def format_pointer(pointer: Pointer) -> bytes:
     """The one spelling that git-lfs writes."""
-    return (
-        b"version https://git-lfs.github.com/spec/v1\n"
-        b"oid sha256:%s\nsize %d\n" % (pointer.oid.encode(), pointer.size)
+    return b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %d\n" % (
+        pointer.oid.encode(),
+        pointer.size,
     )

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from hub_server.wire import git
+from hub_server.wire import git, lfs, transfers
 
 router = APIRouter()
-router.include_router(git.router)
+for _part in (transfers, lfs, git):
+    router.include_router(_part.router)
 
 __all__ = ["router"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 
 from hub_server import git
@@ -57,10 +58,12 @@ class Arrived:
 
     def before(self, command: Command) -> Snapshot | None:
         """What the ref stood at; for a new one what the default branch has."""
-        if not command.creates:
-            return self.snapshot(command.old)
-        base = self.view.ref(self.view.head)
-        return self.snapshot(base.id) if base else None
+        return self.base if command.creates else self.snapshot(command.old)
+
+    @cached_property
+    def base(self) -> Snapshot | None:
+        line = self.view.ref(self.view.head)
+        return self.snapshot(line.id) if line else None
 
     def facts(self, blob: ObjectId) -> BlobFacts:
         return blob_facts(self.objects, self.hub.memory, blob)
@@ -127,11 +130,13 @@ def _new_blobs(arrived: Arrived) -> Iterator[ObjectId]:
 
 def _changed(arrived: Arrived, coming: Sequence[Command]) -> Iterator[tuple[str, ObjectId]]:
     """Paths and blobs that the new tips have and the old ones had not; raises UnsafePaths."""
+    compared = set()  # thousands of tags may come with few commits
     for command in coming:
         new = arrived.snapshot(command.new)
-        if new is None:
-            continue
         old = arrived.before(command)
+        if new is None or (pair := (old and old.tree, new.tree)) in compared:
+            continue
+        compared.add(pair)
         for change in changes(arrived.objects, old.tree if old else None, new.tree):
             if change.new is None or change.new.is_submodule:
                 continue

@@ -1,6 +1,6 @@
 """Large files by Git LFS: pointers, batches of transfers, locks. Knows no HTTP."""
 
-from hub_server.lfs.batches import FileTooLarge, batch, upload_claim
+from hub_server.lfs.batches import batch
 from hub_server.lfs.locks import (
     AlreadyLocked,
     Lock,
@@ -28,7 +28,6 @@ from hub_server.lfs.transfers import (
     open_download,
     open_part,
     open_upload,
-    read_completion,
     read_download,
     receive,
     store,
@@ -45,7 +44,6 @@ __all__ = [
     "BatchAnswer",
     "BatchRequest",
     "Download",
-    "FileTooLarge",
     "HubParts",
     "Lock",
     "LockPage",
@@ -62,13 +60,11 @@ __all__ = [
     "open_upload",
     "parse_pointer",
     "read_batch",
-    "read_completion",
     "read_download",
     "read_wish",
     "receive",
     "store",
     "unlock",
-    "upload_claim",
     "verify",
     "verify_upload",
 ]

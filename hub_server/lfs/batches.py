@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from hub_server.accounts import Access, Caller, RepoFacts, can_discuss, can_write, require
-from hub_server.errors import HubError
+from hub_server.errors import HubError, Unprocessable
 from hub_server.lfs.parts import HubParts
 from hub_server.lfs.requests import Action, BatchAnswer, BatchRequest, ObjectAnswer, Wish
 from hub_server.objects import (
@@ -232,9 +232,7 @@ class _Uploads:
         )
 
 
-class FileTooLarge(HubError):
-    status = 422
-
+class FileTooLarge(Unprocessable):
     def __init__(self, size: int, most: int) -> None:
         super().__init__("The file has {size} bytes; this hub takes {most}.", size=size, most=most)
 

@@ -105,7 +105,7 @@ def read_wish(body: object) -> Wish:
 
 def _wish(value: object) -> Wish:
     if not isinstance(value, dict):
-        raise Unprocessable("Each object must be {{oid, size}}.", of="objects")
+        raise Unprocessable("An object has an oid and a size.")
     oid, size = value.get("oid"), value.get("size")
     if not isinstance(oid, str) or not OID.fullmatch(oid):
         raise Unprocessable("An oid must be a sha256 in 64 lower case hex characters.")

@@ -6,7 +6,6 @@ the last function of a transfer bytes move, and no connection to the database is
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hub_server.accounts import Access, Caller, RepoFacts, require
 from hub_server.blobs import BlobReader, Received
@@ -122,16 +121,6 @@ def read_download(
 ) -> BlobReader:
     """The bytes of a download, in constant memory."""
     return hub.objects.open(download.sha256, start, length)
-
-
-def read_completion(body: object) -> Wish | None:
-    """Clients send the oid and their list of parts, of which the hub knows better."""
-    if not isinstance(body, dict):
-        raise Unprocessable("The body of a completion is a JSON object.")
-    oid: Any = body.get("oid")
-    if not isinstance(oid, str):
-        raise Unprocessable("A completion names its oid.")
-    return None
 
 
 def _linked(hub: HubParts, repo_id: int, oid: str, user_id: int | None) -> ObjectInfo | None:

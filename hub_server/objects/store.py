@@ -5,7 +5,8 @@ Every method that moves bytes opens short transactions before and after, and non
 
 import contextlib
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hub_server.blobs import BlobReader, BlobStore, Incoming, Received, UploadTarget
@@ -21,6 +22,7 @@ from hub_server.settings import Settings
 
 LINK_SECONDS = 900
 UPLOAD_SECONDS = 24 * 3600
+AT_ONCE = 8
 
 
 class Objects:
@@ -114,13 +116,29 @@ class Objects:
 
     def start_upload(self, wanted: Wanted) -> UploadInfo:
         """Begin an upload in parts, or go on with the user's unfinished one of the same bytes."""
+        return self.start_uploads([wanted])[0]
+
+    def start_uploads(self, wanted: Sequence[Wanted]) -> list[UploadInfo]:
+        """The same for many: two transactions, and several requests to the store at a time."""
         with self.database.write() as session:
-            if found := uploads.reusable(session, wanted):
-                return found
-        key = f"incoming/{secrets.token_hex(16)}"
-        store_upload_id = self.blobs.start_parts(key, part_size=wanted.part_size)
+            found = [uploads.reusable(session, each) for each in wanted]
+        fresh = [each for each, upload in zip(wanted, found, strict=True) if upload is None]
+        if not fresh:
+            return [upload for upload in found if upload]
+        keys = [f"incoming/{secrets.token_hex(16)}" for _ in fresh]
+        with ThreadPoolExecutor(AT_ONCE, "uploads") as pool:
+            ids = list(pool.map(self._start_parts, keys, fresh))
         with self.database.write() as session:
-            return uploads.add(session, wanted, key, store_upload_id)
+            begun = iter(
+                [
+                    uploads.add(session, each, key, upload_id)
+                    for each, key, upload_id in zip(fresh, keys, ids, strict=True)
+                ]
+            )
+        return [upload or next(begun) for upload in found]
+
+    def _start_parts(self, key: str, wanted: Wanted) -> str:
+        return self.blobs.start_parts(key, part_size=wanted.part_size)
 
     def find_upload(self, token: str) -> UploadInfo:
         """Raises UploadEnded."""

@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -127,6 +128,9 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         return render(request, _of_validation(error))
 
+    async def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=499)  # nobody reads it; the log calls it by nginx's number
+
     async def unexpected(request: Request, error: Exception) -> Response:
         log.error("unexpected error", exc_info=error, path=request.url.path)
         sentence = "Something failed inside the hub; its log knows more under {request_id}."
@@ -135,6 +139,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HubError, hub_error)
     app.add_exception_handler(StarletteHTTPException, framework_error)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, unexpected)
 
 

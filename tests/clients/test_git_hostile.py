@@ -186,9 +186,9 @@ def test_bad_ref_names(ada: LiveUser, repo: str, name: str):
         answer = client.post(f"/{repo}/git-receive-pack", content=body)
     assert answer.status_code < 500
     if b"\nok " in answer.content or b"ok refs/heads" in answer.content:
-        # `-a` and bytes that are not UTF-8 are names for git; ours to list and to delete again.
+        # `-a`, `@` and bytes that are not UTF-8 are names for git: ours to list and to delete.
         push(ada, repo, rawgit.commands([f"{new} {rawgit.NULL} {name}"]))
-        assert name in ("refs/heads/-a", "refs/heads/\udce9\udc80")
+        assert name in ("refs/heads/-a", "refs/heads/@", "refs/heads/\udce9\udc80")
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_push(hub: LiveHub, ada: LiveUser, repo: str):

@@ -36,7 +36,7 @@ _WORDS = """
     archive ask-access auth-check blame blob branch branches commit commits compare delete
     discussions duplicate edit git-receive-pack git-upload-pack info jwt lfs-files like likes
     notebook parquet paths-info preupload raw refs resolve resolve-cache resource-group revision
-    runtime scan secrets settings super-squash tag tags tree treesize upload user-access-report
+    runtime secrets settings super-squash tag tags tree treesize upload user-access-report
     user-access-request variables viewer xet-read-token xet-write-token
 """
 ROUTE_WORDS = frozenset(_WORDS.split())

@@ -21,7 +21,7 @@ _TAG = re.compile(
 )
 _MODES = frozenset((b"100644", b"100755", b"120000", b"40000", b"160000"))
 # No file system takes these for `.git`; the others are looked at closely.
-_HARMLESS = re.compile(rb"(?![gG][iI][tT]~)[A-Za-z0-9_-][^\\]*\Z", re.DOTALL)
+_HARMLESS = re.compile(rb"(?![gG][iI][tT]~)[A-Za-z0-9_-][^\\/]*\Z", re.DOTALL)
 _FOLDER = b"40000"
 _LINK = b"120000"
 _NULL = bytes(20)
@@ -53,6 +53,9 @@ def _tree_problem(data: bytes) -> str | None:
     keys = [name + b"/" if mode == _FOLDER else name for mode, name, _ in entries]
     if any(map(bytes.__gt__, keys, keys[1:])):
         return "its entries are not sorted"
+    modes, _, ids = zip(*entries, strict=True) if entries else ((), (), ())
+    if _MODES.issuperset(modes) and _NULL not in ids and all(map(_HARMLESS.match, names)):
+        return None
     return next(filter(None, map(_entry_problem, entries)), None)
 
 

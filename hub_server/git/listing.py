@@ -42,10 +42,14 @@ class Selection:
 
 @dataclass(slots=True)
 class Listing:
-    """`ids` in the order to send; `known`: some objects the client surely has, for thin deltas."""
+    """`ids` in the order to send; `known`: some objects the client surely has, for thin deltas.
+
+    `blobs`: the new objects that a tree calls a file or link, also those the filter leaves out.
+    """
 
     ids: dict[RawId, None]
     known: set[RawId]
+    blobs: set[RawId]
 
 
 def list_objects(objects: PackSet, selection: Selection) -> Listing:
@@ -66,7 +70,8 @@ class _Lister:
         self.filter = selection.filter
         self.ids: dict[RawId, None] = {}
         self.known: set[RawId] = set()
-        self._done: set[RawId] = set()
+        self._trees: set[RawId] = set()
+        self._blobs: set[RawId] = set()
         self._tree_depths: dict[RawId, int] = {}
         self._bases: list[RawId] = []
 
@@ -87,7 +92,7 @@ class _Lister:
             self._walk(bytes.fromhex(tree), self._bases)
         self.ids.update((bytes.fromhex(blob), None) for blob in wanted["blob"])
         self._include_tags()
-        return Listing(self.ids, self.known)
+        return Listing(self.ids, self.known, self._blobs)
 
     def _commits(self, tips: Iterable[ObjectId]) -> Difference:
         tips = list(dict.fromkeys(tips))
@@ -126,8 +131,8 @@ class _Lister:
     def _seen_before(self, tree: RawId, depth: int) -> bool:
         """Whether the tree was walked; where depth counts, at this depth or nearer to a root."""
         if self.filter.tree_depth is None:
-            known = tree in self._done
-            self._done.add(tree)
+            known = tree in self._trees
+            self._trees.add(tree)
             return known
         if self._tree_depths.get(tree, depth + 1) <= depth:
             return True
@@ -144,16 +149,17 @@ class _Lister:
         olds_by_name = [{e[1]: e[2] for e in entries if e[0] in _TREE_MODES} for entries in before]
         folders: list[tuple[RawId, Sequence[RawId]]] = []
         blobs: list[RawId] = []
-        done = self._done
+        seen_trees, seen_blobs = self._trees, self._blobs
         for mode, name, raw in tree_entries(self._read(tree)):
-            if raw in done or raw in held:
+            if raw in held:
                 continue
             if mode in _TREE_MODES:
-                folders.append((raw, [old[name] for old in olds_by_name if name in old]))
-            elif mode != _LINK_TO_COMMIT:
+                if raw not in seen_trees:
+                    folders.append((raw, [old[name] for old in olds_by_name if name in old]))
+            elif raw not in seen_blobs and mode != _LINK_TO_COMMIT:
                 blobs.append(raw)
         if self.filter.tree_depth is None or depth < self.filter.tree_depth:
-            done.update(blobs)
+            seen_blobs.update(blobs)
             self._add_blobs(blobs)
         return folders
 

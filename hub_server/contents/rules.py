@@ -121,12 +121,20 @@ def check_pointers(
 def usable_objects(hub: Hub, caller: Caller, repo_id: int, oids: Collection[str]) -> dict[str, int]:
     """Size of each object that is linked to the repository, or that the caller can read elsewhere.
 
-    Knowing a sha256 is not enough: it may stand in a private repository's pointer.
+    Knowing a sha256 is not enough: it may stand in a private repository's pointer. Raises
+    Unavailable while what the caller has sent is still being verified.
     """
+    found = _usable(hub, caller, repo_id, oids)
+    if rest := set(oids) - found.keys():  # sent past the hub, and not verified as yet
+        hub.objects.settle(repo_id, caller.user_id, rest)
+        found |= _usable(hub, caller, repo_id, rest)
+    return found
+
+
+def _usable(hub: Hub, caller: Caller, repo_id: int, oids: Collection[str]) -> dict[str, int]:
     with hub.database.read() as session:
         found = hub.objects.is_linked(session, repo_id, oids, user_id=caller.user_id)
-        rest = set(oids) - found.keys()
-        if rest:
+        if rest := set(oids) - found.keys():
             found |= hub.objects.provable(session, caller, rest)
     return {oid: info.size for oid, info in found.items()}
 

@@ -19,6 +19,7 @@ from hub_server.lfs.requests import (
     ObjectAnswer,
     Wish,
     read_batch,
+    read_completion,
     read_wish,
 )
 from hub_server.lfs.transfers import (
@@ -60,6 +61,7 @@ __all__ = [
     "open_upload",
     "parse_pointer",
     "read_batch",
+    "read_completion",
     "read_download",
     "read_wish",
     "receive",

@@ -103,6 +103,14 @@ def read_wish(body: object) -> Wish:
     return _wish(body)
 
 
+def read_completion(body: object) -> str:
+    """The oid in the body of a completion; the parts it lists are known better here."""
+    oid = body.get("oid") if isinstance(body, dict) else None
+    if not isinstance(oid, str) or not OID.fullmatch(oid):
+        raise Unprocessable("A completion names its oid and its parts.")
+    return oid
+
+
 def _wish(value: object) -> Wish:
     if not isinstance(value, dict):
         raise Unprocessable("An object has an oid and a size.")

@@ -10,6 +10,7 @@ from hub_server.lfs import (
     ObjectAnswer,
     Wish,
     read_batch,
+    read_completion,
     read_wish,
 )
 
@@ -79,6 +80,13 @@ def test_wishes() -> None:
     assert read_wish(OBJECT) == Wish(OID, 5)
     with pytest.raises(HubError):
         read_wish(None)
+
+
+def test_completions() -> None:
+    assert read_completion({"oid": OID, "parts": [{"partNumber": 1, "etag": "x"}]}) == OID
+    for body in (None, [], {}, {"oid": 5}, {"oid": "x"}):
+        with pytest.raises(HubError):
+            read_completion(body)
 
 
 def test_answers_leave_out_what_does_not_apply() -> None:

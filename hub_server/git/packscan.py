@@ -197,7 +197,9 @@ class PackScanner:
         """Inflate a piece; small windows, because zlib copies what it does not use."""
         piece = self._buffer[self._at : self._at + min(left + (left >> 8) + 64, CHUNK)]
         data = stream.decompress(piece, min(left, CHUNK << 3))
-        used = len(piece) - len(stream.unconsumed_tail) - len(stream.unused_data)
+        # At the end of a stream zlib may name what is left twice, under both names.
+        rest = stream.unused_data if stream.eof else stream.unconsumed_tail
+        used = len(piece) - len(rest)
         self._at += used
         if self._identify:
             self._crc = zlib.crc32(piece[:used], self._crc)

@@ -162,6 +162,18 @@ def test_packs_cut_anywhere(send: Callable[..., Quarantine]) -> None:
             send(body[:end])
 
 
+@pytest.mark.parametrize("size", [0, 1, 131_072, 1_048_575, 1_048_576, 1_048_577, 3 << 20])
+def test_objects_of_every_size_are_found_where_they_end(
+    send: Callable[..., Quarantine], size: int
+) -> None:
+    """The next object follows at once, whatever piece zlib was given last."""
+    for data in (bytes(size), random.Random(size).randbytes(size)):
+        pack = pack_of(whole("blob", data), whole("blob", BLOB), whole("blob", data + b"1"))
+        found = send(creation(TIP) + pack)
+        assert set(found.new_ids) == {object_id("blob", each) for each in (data, BLOB, data + b"1")}
+        assert found.objects.size(object_id("blob", data)) == size
+
+
 def test_a_tail_after_the_pack_and_a_wrong_checksum(send: Callable[..., Quarantine]) -> None:
     with pytest.raises(BadPack, match="follow after the end"):
         send(creation(TIP) + GOOD_PACK + b"more")

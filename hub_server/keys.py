@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,7 +20,7 @@ def _derive(secret: str, purpose: str) -> bytes:
 class Keys:
     """`secrets` is never empty: the first signs and seals, all verify and open."""
 
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
 
     @classmethod
     def of(cls, secret_key: str) -> "Keys":
@@ -34,7 +34,7 @@ class Keys:
         return self._mac(self.secrets[0], purpose, message)
 
     def verify(self, purpose: str, message: bytes, signature: str) -> bool:
-        given = signature.encode("utf-8", "surrogateescape")
+        given = signature.encode("utf-8", "surrogatepass")
         return any(
             hmac.compare_digest(self._mac(secret, purpose, message).encode(), given)
             for secret in self.secrets
@@ -46,7 +46,7 @@ class Keys:
     def unseal(self, purpose: str, sealed: str) -> bytes | None:
         """The data, or None when no key of ours made it."""
         try:
-            return self._box(purpose).decrypt(sealed.encode())
+            return self._box(purpose).decrypt(sealed.encode("utf-8", "surrogatepass"))
         except InvalidToken:
             return None
 

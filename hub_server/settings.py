@@ -6,6 +6,7 @@ handed to `create_app`; nothing reads settings at import.
 
 import contextlib
 import difflib
+import ipaddress
 import os
 import re
 import secrets
@@ -22,6 +23,7 @@ PREFIX = "HUB_"
 # Kubernetes injects HUB_PORT, HUB_SERVICE_HOST … for a service that is called "hub".
 INJECTED = re.compile(r"^HUB_(PORT|SERVICE)(_|$)")
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+SHORTEST_SECRET = 16
 DURATIONS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -101,7 +103,9 @@ class Settings(BaseSettings):
     pool_size: int = Field(
         0, ge=0, le=512, description="Database connections of a worker; 0: as many as threads"
     )
-    grace: int = Field(30, description="Seconds that transfers get to end at a stop")
+    grace: int = Field(
+        30, ge=0, le=86400, description="Seconds that transfers get to end at a stop"
+    )
     jobs: bool = Field(True, description="`serve` runs background jobs too")
     git_binary: str = Field(
         "git", description="git command for fast fetches and checks; empty: none"
@@ -166,15 +170,54 @@ class Settings(BaseSettings):
             value = "postgresql://" + value.removeprefix("postgres://")
         if value.startswith("postgresql://"):
             value = "postgresql+psycopg://" + value.removeprefix("postgresql://")
-        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        known = re.match(r"sqlite:///.|postgresql\+psycopg://[^/?]*(/|$)", value)
+        port = re.search(r"://[^/?]*:([^/?:@\]]*)(?:[/?]|$)", value)
+        if value and (not known or (port and not re.fullmatch(r"\d{0,5}", port[1]))):
             raise ValueError("must be a sqlite:/// or postgresql:// URL")
         return value
 
     @field_validator("blobs")
     @classmethod
     def _blobs(cls, value: str) -> str:
-        if value and not re.match(r"(file://|s3://[^/]+)", value):
+        if value and not re.match(r"file://.|s3://[A-Za-z0-9._-]{3,255}(/|$)", value):
             raise ValueError("must be file://directory or s3://bucket/prefix")
+        return value
+
+    @field_validator("s3_endpoint", "s3_public_endpoint")
+    @classmethod
+    def _endpoint(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"https?://[^/\s?#@]+/?", value):
+            raise ValueError(f"{value!r} is not an address such as https://s3.example.org")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: str) -> str:
+        for origin in listed(value):
+            if not re.fullmatch(r"https?://[^/\s?#@*]+/?", origin):
+                raise ValueError(f"{origin!r} is not an origin such as https://lab.example.org")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in listed(value):
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+    @field_validator("xaccel")
+    @classmethod
+    def _location(cls, value: str) -> str:
+        if value and not re.fullmatch(r"/[\w./-]*", value):
+            raise ValueError(f"{value!r} is not a location such as /-/xaccel/")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _secret(cls, value: SecretStr | None) -> SecretStr | None:
+        given = value.get_secret_value() if value else ""
+        if given.strip() and (not listed(given) or min(map(len, listed(given))) < SHORTEST_SECRET):
+            raise ValueError(f"each key needs at least {SHORTEST_SECRET} characters")
         return value
 
     @model_validator(mode="before")
@@ -235,7 +278,7 @@ def load(flags: Mapping[str, object] | None = None) -> tuple[Settings, list[str]
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     environment, warnings = _environment()
     data_dir = Path(str(given.get("data_dir") or environment.get("data_dir") or "data"))
-    values = {**_file(data_dir / "hub.toml"), **environment, **given}
+    values = {**_file(data_dir.expanduser() / "hub.toml"), **environment, **given}
     try:
         return Settings(**values), warnings
     except ValidationError as failure:
@@ -277,10 +320,15 @@ def _file(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as failure:
         raise SettingsError(f"{path} is not valid TOML: {failure}.") from None
+    except OSError as failure:
+        raise SettingsError(f"{path} cannot be read: {failure.strerror}.") from None
     plain = {name.lower().removeprefix(PREFIX.lower()): value for name, value in values.items()}
+    names = [name for name in Settings.model_fields if name != "data_dir"]
     for name in plain:
-        if name not in Settings.model_fields or name == "data_dir":
-            raise SettingsError(f"{path}: {name} is not a setting.")
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            raise SettingsError(f"{path}: {name} is not a setting{hint}")
     return plain
 
 
@@ -292,16 +340,34 @@ def ensure_secret_key(settings: Settings) -> Settings:
         raise SettingsError(
             "HUB_SECRET_KEY must be set, and equal on all nodes, when the database is PostgreSQL."
         )
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     path = settings.data_dir / "secret.key"
-    if not path.exists():
-        fresh = path.with_name(f"secret.key.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
-            path.hardlink_to(fresh)
-        fresh.unlink()
-    return settings.model_copy(update={"secret_key": SecretStr(path.read_text().strip())})
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make_secret(path)
+        kept = path.read_text().strip()
+    except OSError as failure:
+        raise SettingsError(
+            f"HUB_DATA_DIR: {failure.filename} cannot be used: {failure.strerror}."
+        ) from None
+    if len(kept) < SHORTEST_SECRET:
+        raise SettingsError(
+            f"HUB_SECRET_KEY: {path} is damaged; bring it back from a backup, or remove it if no "
+            "one has used this hub yet."
+        )
+    return settings.model_copy(update={"secret_key": SecretStr(kept)})
+
+
+def _make_secret(path: Path) -> None:
+    """Whole or not at all, also when several processes make it or the power fails."""
+    fresh = path.with_name(f"secret.key.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+        path.hardlink_to(fresh)
+    fresh.unlink()
 
 
 def data_path(name: str) -> Path:

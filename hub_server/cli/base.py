@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from hub_server import __version__
 from hub_server.db import Database
@@ -54,14 +55,35 @@ def settings_from(**flags: object) -> Settings:
 
 
 @contextmanager
-def open_database(settings: Settings, *, pool_size: int = 2) -> Iterator[Database]:
-    """The database, upgraded or checked as HUB_MIGRATE says."""
-    database = Database(settings.database_url, pool_size=pool_size)
+def connected(settings: Settings) -> Iterator[Database]:
+    """The database as it is. Raises SettingsError when it cannot be reached."""
+    with _named():
+        database = Database(settings.database_url, pool_size=2)
     try:
-        prepare(database, settings)
+        with _named():
+            database.engine.connect().close()
         yield database
     finally:
         database.dispose()
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as failure:
+        said = str(failure.orig).strip().splitlines()[0]
+        raise SettingsError(f"HUB_DATABASE_URL: the database cannot be used: {said}.") from None
+    except OSError as failure:
+        raise SettingsError(f"HUB_DATABASE_URL: {failure.filename}: {failure.strerror}.") from None
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """The database, upgraded or checked as HUB_MIGRATE says."""
+    with connected(settings) as database:
+        prepare(database, settings)
+        yield database
 
 
 def prepare(database: Database, settings: Settings) -> None:

@@ -1,11 +1,12 @@
 """`serve`, `worker` and `migrate`."""
 
-import multiprocessing
+import asyncio
+import math
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,12 @@ import uvicorn
 from sqlalchemy.orm import Session
 
 from hub_server import accounts
-from hub_server.cli.base import open_database, settings_from, with_settings
-from hub_server.db import Database
+from hub_server.blobs import open_store
+from hub_server.cli.base import connected, open_database, settings_from, with_settings
+from hub_server.cli.supervisor import Supervisor, end_with_parent
 from hub_server.db.facts import claim_fact
 from hub_server.db.schema import Schema
+from hub_server.errors import HubError
 from hub_server.keys import Keys
 from hub_server.settings import Settings, SettingsError, data_path
 
@@ -29,7 +32,7 @@ WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 class Server(uvicorn.Server):
-    """Says when it is ready, and that it is about to stop."""
+    """Says when it is ready; at a stop first says that it is not, then lets transfers end."""
 
     def __init__(self, config: uvicorn.Config, app: "Application", ready: Any) -> None:
         super().__init__(config)
@@ -40,6 +43,25 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self.ready()
+
+    async def main_loop(self) -> None:
+        await super().main_loop()
+        await self._drain()
+
+    async def _drain(self) -> None:
+        """Until what was running has ended, go on answering: `readyz` is 503 meanwhile."""
+        end = time.monotonic() + self.app.hub.settings.grace
+        running = set(self.server_state.tasks)
+        while not (self.force_exit or all(task.done() for task in running)):
+            if time.monotonic() > end:
+                break
+            await asyncio.sleep(0.1)
+            await self.on_tick(0)
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(end - time.monotonic()))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._captured_signals.clear()  # uvicorn would die of them: a stop is no failure
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self.app.draining = True
@@ -64,7 +86,8 @@ def serve(host: str | None, port: int | None, workers: int | None, data_dir: Pat
     if settings.workers == 1:
         _serve(settings, listener, lambda: click.echo(welcome, err=True))
     else:
-        sys.exit(Supervisor(settings, listener, welcome).run())
+        supervisor = Supervisor(settings.workers, settings.grace, _serve_worker)
+        sys.exit(supervisor.run(settings, listener, lambda: click.echo(welcome, err=True)))
 
 
 @click.command()
@@ -74,14 +97,17 @@ def worker(settings: Settings) -> None:
     from hub_server.app import build_hub, make_worker  # other commands need not wait for it
 
     _log(settings)
-    with open_database(settings):
-        pass
+    _check_store(settings)
+    with open_database(settings) as database, database.write() as session:
+        _check_key(session, settings)
     hub = build_hub(settings)
     working = make_worker(hub)
+    thread = threading.Thread(target=working.run, name="jobs")  # the main thread hears signals
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: working.stop())
     click.echo("Working", err=True)
-    working.run()
+    thread.start()
+    thread.join()
     hub.close()
 
 
@@ -91,11 +117,10 @@ def worker(settings: Settings) -> None:
 @with_settings
 def migrate(settings: Settings, target: str, *, down: bool) -> None:
     """Bring the database to this release's schema; SQLite is copied before."""
-    database = Database(settings.database_url, pool_size=2)
-    schema = Schema(database, data_path("migrations"))
-    (schema.downgrade if down else schema.upgrade)(target)
-    click.echo(schema.current() or "(empty)")
-    database.dispose()
+    with connected(settings) as database:
+        schema = Schema(database, data_path("migrations"))
+        (schema.downgrade if down else schema.upgrade)(target)
+        click.echo(schema.current() or "(empty)")
 
 
 def _log(settings: Settings) -> None:
@@ -113,29 +138,43 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, proto)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
+        listener.listen(2048)
     except OSError as failure:
         raise SettingsError(
             f"{host}:{port} cannot be listened on: {failure.strerror}. Is another hub running? "
             "Choose another port with --port."
         ) from None
-    listener.listen(2048)
     listener.set_inheritable(True)
     return listener
 
 
 def _prepare(settings: Settings, host: str, port: int) -> str:
-    """Migrate, check that this is the right key, and compose what is said when ready."""
+    """Check store and key, migrate, and compose what is said when ready."""
+    _check_store(settings)
     with open_database(settings) as database, database.write() as session:
         _check_key(session, settings)
         secret = accounts.ensure_setup_link(session)
     shown = lan_address() if host in WILDCARDS else host
-    url = (settings.public_urls or [f"http://{shown}:{port}"])[0]
-    lines = [f"Listening on http://{shown if host in WILDCARDS else host}:{port}"]
+    own = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    url = (settings.public_urls or [own])[0]
+    lines = [f"Listening on {own}"]
     if host in WILDCARDS:
         lines.append(f"Students type: export HF_ENDPOINT={url}")
     if secret:
         lines.append(f"Create the administrator: {url}/setup/{secret}")
     return "\n".join(lines)
+
+
+def _check_store(settings: Settings) -> None:
+    """One sentence at the start instead of a failure at the first upload."""
+    try:
+        open_store(settings).check()
+    except (HubError, OSError, ValueError) as failure:
+        reason = failure.params.get("reason") if isinstance(failure, HubError) else None
+        place = settings.blobs
+        if settings.s3_endpoint and place.startswith("s3:"):
+            place += f" at HUB_S3_ENDPOINT {settings.s3_endpoint}"
+        raise SettingsError(f"HUB_BLOBS: {place} cannot be used: {reason or failure}.") from None
 
 
 def _check_key(session: Session, settings: Settings) -> None:
@@ -178,59 +217,6 @@ def _serve(settings: Settings, listener: socket.socket, ready: Any) -> None:
 
 
 def _serve_worker(settings: Settings, listener: socket.socket, ready: Connection) -> None:
+    end_with_parent()
     _log(settings)
     _serve(settings, listener, lambda: ready.send(True))
-
-
-class Supervisor:
-    """Worker processes on one listening socket; one that dies is replaced."""
-
-    def __init__(self, settings: Settings, listener: socket.socket, welcome: str) -> None:
-        self.settings = settings
-        self.listener = listener
-        self.welcome = welcome
-        self.context = multiprocessing.get_context("spawn")
-        self.stopping = threading.Event()
-
-    def run(self) -> int:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stopping.set())
-        started = [self._start() for _ in range(self.settings.workers)]
-        processes = [process for process, _ in started]
-        if not self._all_ready(started):
-            self._stop(processes)
-            return 1
-        click.echo(self.welcome, err=True)
-        while not self.stopping.wait(1):
-            processes = [each if each.is_alive() else self._start()[0] for each in processes]
-        return self._stop(processes)
-
-    def _start(self) -> tuple[Any, Connection]:
-        receiver, sender = self.context.Pipe(duplex=False)
-        arguments = (self.settings, self.listener, sender)
-        process = self.context.Process(target=_serve_worker, args=arguments)
-        process.start()
-        sender.close()
-        return process, receiver
-
-    def _all_ready(self, started: Sequence[tuple[Any, Connection]]) -> bool:
-        for process, receiver in started:
-            while not self.stopping.is_set() and not receiver.poll(0.2):
-                if not process.is_alive():
-                    return False
-            if self.stopping.is_set():
-                return True
-            try:
-                receiver.recv()
-            except EOFError:
-                return False
-        return True
-
-    def _stop(self, processes: Sequence[Any]) -> int:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join(self.settings.grace + 10)
-            if process.is_alive():
-                process.kill()
-        return 0

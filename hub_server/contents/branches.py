@@ -11,7 +11,7 @@ from hub_server.contents.committing import Overtaken, signature
 from hub_server.contents.hub import Hub
 from hub_server.contents.landing import Landing, authorize_again, land
 from hub_server.contents.preparing import stage
-from hub_server.contents.snapshots import ContentFacts, of_commit, resolve, shown
+from hub_server.contents.snapshots import ContentFacts, of_commit, shown
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import AlreadyExists, BadRequest, Conflict, Forbidden, RevisionNotFound
 from hub_server.events import RefChange, RefsUpdated
@@ -26,7 +26,7 @@ from hub_server.git import (
     splice,
     tag_ref,
 )
-from hub_server.gitstore import HEADS, TAGS, RefUpdate, StagedPack
+from hub_server.gitstore import HEADS, TAGS, RefUpdate, ResolvedRevision, StagedPack
 from hub_server.gitstore.publishing import EXISTS, MISSING, STALE
 
 
@@ -77,8 +77,7 @@ def create_tag(
     RevisionNotFound, BadRequest for a bad name.
     """
     name = _tag_name(tag)
-    with hub.database.read() as session:
-        commit = resolve(hub, session, repo, revision).commit
+    commit = _resolved(hub, repo, revision).commit
     if hub.git.open(repo.id).ref(name):
         raise RefExists(name)
     if not message.strip():
@@ -103,8 +102,7 @@ def super_squash(
     hub: Hub, caller: Caller, repo: ContentFacts, revision: str, message: str = ""
 ) -> ObjectId:
     """One commit without parents takes the place of a ref's history; its files stay as they are."""
-    with hub.database.read() as session:
-        resolved = resolve(hub, session, repo, revision)
+    resolved = _resolved(hub, repo, revision)
     if resolved.ref is None or resolved.ref.startswith("refs/tags/"):
         raise RevisionNotFound(revision)
     name = resolved.ref.encode("utf-8", "surrogateescape")
@@ -119,8 +117,7 @@ def super_squash(
 
 def set_default_branch(hub: Hub, caller: Caller, repo: ContentFacts, branch: str) -> None:
     """HEAD follows at once, and so do the card and everything derived from it."""
-    with hub.database.read() as session:
-        commit = resolve(hub, session, repo, f"refs/heads/{branch}").commit
+    commit = _resolved(hub, repo, f"refs/heads/{branch}").commit
     seen = of_commit(hub, repo.id, hub.git.open(repo.id).objects, commit)
     record = record_of(seen, repo.kind, hub.settings.region)
     with hub.database.write() as session:
@@ -139,12 +136,16 @@ def _point(session: Session, repo_id: int, branch: str) -> None:
     repos.change_settings(session, row, repos.RepoSettings(default_branch=branch))
 
 
+def _resolved(hub: Hub, repo: ContentFacts, revision: str) -> ResolvedRevision:
+    """What the revision names now, which may be newer than the row of the repository."""
+    return hub.git.open(repo.id, default_branch=repo.default_branch).resolve(revision)
+
+
 def _start(
     hub: Hub, caller: Caller, repo: ContentFacts, new: NewBranch
 ) -> tuple[ObjectId, StagedPack | None]:
     if not new.empty:
-        with hub.database.read() as session:
-            return resolve(hub, session, repo, new.start or repo.default_branch).commit, None
+        return _resolved(hub, repo, new.start or repo.default_branch).commit, None
     who = signature(caller)
     nothing = splice(hub.git.open(repo.id).objects, None, [])
     commit = new_commit(nothing.tree, [], who, who, "initial commit")

@@ -18,7 +18,7 @@ from hub_server.contents.operations import (
     blob_of,
     checked_path,
 )
-from hub_server.contents.snapshots import ContentFacts, of_commit, resolve
+from hub_server.contents.snapshots import ContentFacts, of_commit
 from hub_server.errors import EntryNotFound
 from hub_server.git import NewObject, ObjectId, new_blob, write_pack
 from hub_server.gitstore import StagedPack
@@ -123,14 +123,13 @@ def _pointer_in(operation: AddFile) -> list[tuple[str, Pointer]]:
 def _copied(
     hub: Hub, repo: ContentFacts, request: CommitRequest, operation: CopyFile
 ) -> tuple[ObjectId, Pointer | None]:
-    with hub.database.read() as session:
-        source = resolve(hub, session, repo, operation.revision or request.revision)
-        objects = hub.git.open(repo.id, session=session).objects
-        view = of_commit(hub, repo.id, objects, source.commit)
-        entry = view.entry(operation.source)
-        if entry is None or not entry.is_file:
-            raise EntryNotFound(f"A file with this name doesn't exist: {operation.source[:200]}")
-        return entry.id, view.facts(entry.id).pointer
+    repository = hub.git.open(repo.id, default_branch=repo.default_branch)
+    source = repository.resolve(operation.revision or request.revision)
+    view = of_commit(hub, repo.id, repository.objects, source.commit)
+    entry = view.entry(operation.source)
+    if entry is None or not entry.is_file:
+        raise EntryNotFound(f"A file with this name doesn't exist: {operation.source[:200]}")
+    return entry.id, view.facts(entry.id).pointer
 
 
 def _stage_apart(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -115,11 +116,11 @@ class LiveHub:
         self.command("org", "create", name, *words)
         return name
 
-    def client(self, token: str | None = None, **options: object) -> httpx.Client:
+    def client(self, token: str | None = None, **options: Any) -> httpx.Client:
         """A plain HTTP client with this hub as base; `token` goes into every request."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False,
-                            **options)  # type: ignore[arg-type]  # fmt: skip
+        options = {"timeout": 60, "trust_env": False, **options}
+        return httpx.Client(base_url=self.url, headers=headers, **options)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class LiveUser:
     token: str
     password: str
 
-    def client(self, **options: object) -> httpx.Client:
+    def client(self, **options: Any) -> httpx.Client:
         return self.hub.client(self.token, **options)
 
     def make_repo(

@@ -27,6 +27,7 @@ class Fetch:
     request: FetchRequest
     graph: CommitGraph
     common: dict[ObjectId, None]
+    _ready: tuple[int, bool] = (0, False)
 
     @classmethod
     def of(cls, source: FetchSource, request: FetchRequest) -> Fetch:
@@ -43,9 +44,13 @@ class Fetch:
 
     def is_ready(self) -> bool:
         """Whether every want reaches something common, so that a small pack can be made."""
-        commons = set(self.graph.commits(self.common))
-        tips = self.graph.commits(self.request.wants)
-        return all_reach(self.graph, tips, commons, limit=_READY_STEPS)
+        known, ready = self._ready
+        if not ready and known != len(self.common):
+            commons = set(self.graph.commits(self.common))
+            tips = self.graph.commits(self.request.wants)
+            ready = all_reach(self.graph, tips, commons, limit=_READY_STEPS)
+            self._ready = len(self.common), ready
+        return ready
 
     def cut(self) -> Cut:
         """Raises BadProtocol for contradicting depths."""

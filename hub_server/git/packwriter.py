@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -185,8 +185,3 @@ def _distance(value: int) -> bytes:
         parts.append(0x80 | value & 0x7F)
         value >>= 7
     return bytes(reversed(parts))
-
-
-def raw_ids(ids: Iterable[str]) -> dict[RawId, None]:
-    """Ids in hex as the ordered set that a Listing holds."""
-    return dict.fromkeys(map(bytes.fromhex, ids))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 from hub_server.git import connectivity, subprocesses
 from hub_server.git.errors import BadPack, GitError, ObjectMissing, ProgramFailed
@@ -24,6 +25,29 @@ _SINGLY = 64
 
 
 _UNSHALLOW = " (your clone is shallow: run git fetch --unshallow and push again)"
+
+
+class Ids(Sequence[ObjectId]):
+    """Many object ids, in the 20 bytes that each needs."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def __len__(self) -> int:
+        return len(self._raw) // 20
+
+    def __iter__(self) -> Iterator[ObjectId]:
+        return (self._raw[at : at + 20].hex() for at in range(0, len(self._raw), 20))
+
+    @overload
+    def __getitem__(self, index: int) -> ObjectId: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ObjectId]: ...
+    def __getitem__(self, index: int | slice) -> ObjectId | list[ObjectId]:
+        places = range(0, len(self._raw), 20)[index]
+        if isinstance(places, int):
+            return self._raw[places : places + 20].hex()
+        return [self._raw[at : at + 20].hex() for at in places]
 
 
 @dataclass(frozen=True)
@@ -62,14 +86,14 @@ def quarantine(
     if git is None or source.git_dir is None:
         files = _receive_natively(body, source.objects, place, meter)
     else:
-        known = source.git_dir / "objects"
+        folders = [source.git_dir / "objects"]
         with _told_of_shallow(push):
-            files = _receive_by_git(body, known, place, meter, _within(git, meter))
-    objects, new_ids = source.objects, list[ObjectId]()
+            files = _receive_by_git(body, folders, place, meter, _within(git, meter))
+    objects, new_ids = source.objects, Ids(b"")
     if files is not None:
         pack = Pack.open(files.pack, files.idx)
-        raw_ids = [raw for raw, _ in pack.ids() if source.objects.locate(raw) is None]
-        new_ids = [raw.hex() for raw in raw_ids]
+        known = source.objects.locate
+        new_ids = Ids(b"".join(raw for raw, _ in pack.ids() if known(raw) is None))
         objects = source.objects.with_packs([pack])
     check = _Check(push, objects, source, folder, meter, git)
     return Quarantine(files if new_ids else None, objects, new_ids, check.refused())
@@ -101,10 +125,10 @@ def _receive_natively(
 
 
 def _receive_by_git(
-    body: Readable, known: Path, place: Path, meter: Meter, git: GitProgram
+    body: Readable, known: Sequence[Path], place: Path, meter: Meter, git: GitProgram
 ) -> PackFiles | None:
     scanner = PackScanner(body, meter)
-    name = subprocesses.index_pack(git, place.parent, [known], meter.limits.body, scanner.run)
+    name = subprocesses.index_pack(git, place.parent, known, meter.limits.body, scanner.run)
     if not len(scanner.scan):
         return None
     pack, idx = place / f"pack-{name}.pack", place / f"pack-{name}.idx"

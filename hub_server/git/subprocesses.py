@@ -28,6 +28,7 @@ from hub_server.git.types import ObjectId
 
 _PIPE = 1 << 20
 _COMPLAINT = 2000
+_PACK_NAME = re.compile(rb"pack\t([0-9a-f]{40})\n")
 _ID = re.compile(r"\b[0-9a-f]{40}\b")
 _CONFIG = (
     "core.packedGitWindowSize=64m",
@@ -139,11 +140,11 @@ def index_pack(
             feed(lambda data: _write_all(_stdin(process), data))
         with contextlib.suppress(BrokenPipeError):
             _stdin(process).close()
-        answer = _stdout(process).read(_COMPLAINT).decode("ascii", "replace").split()
-        if process.wait() != 0 or len(answer) < 2:  # noqa: PLR2004  ("pack <name>")
+        answer = _PACK_NAME.search(_stdout(process).read(_PIPE))
+        if process.wait() != 0 or answer is None:
             stderr.seek(0)
             raise BadPack("{complaint}", complaint=_explain(stderr.read(_COMPLAINT), process))
-    return answer[1]
+    return answer[1].decode("ascii")
 
 
 def check_connected(

@@ -1,5 +1,6 @@
 """Resolving a path to a file, and opening it: what downloads stand on."""
 
+import contextlib
 import io
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -10,7 +11,7 @@ from hub_server.contents.hub import Hub
 from hub_server.contents.memory import ABSENT, FileFacts
 from hub_server.contents.snapshots import ContentFacts, Snapshot, of_commit, resolve
 from hub_server.errors import EntryNotFound
-from hub_server.git import ObjectId
+from hub_server.git import ObjectId, ObjectMissing
 from hub_server.lfs import Pointer
 
 
@@ -68,18 +69,33 @@ def open_file(hub: Hub, file: ResolvedFile, start: int = 0, length: int | None =
     """The bytes from `start` on. The caller has resolved the file, which was the permission."""
     if file.lfs:
         return cast(BinaryIO, hub.objects.open(file.lfs.oid, start, length))
-    data = hub.git.open(file.repo_id).objects.read(file.blob_id)[1]
+    data = _read(hub, file)
     end = len(data) if length is None else start + length
     return io.BytesIO(data[start:end])
+
+
+def _read(hub: Hub, file: ResolvedFile) -> bytes:
+    known = hub.git.remembered(file.repo_id)
+    if known is None or file.blob_id not in known:
+        known = hub.git.open(file.repo_id).objects
+    return known.read(file.blob_id)[1]
 
 
 def _facts(hub: Hub, session: Session, repo_id: int, commit: ObjectId, path: str) -> FileFacts:
     key = (repo_id, commit, path)
     known = hub.memory.files.get(key)
-    if known is None:
-        packs = hub.git.open(repo_id, session=session).objects
-        known = hub.memory.files.put(key, _look(of_commit(hub, repo_id, packs, commit), path))
-    return known
+    return hub.memory.files.put(key, _looked_up(hub, session, key)) if known is None else known
+
+
+def _looked_up(hub: Hub, session: Session, key: tuple[int, ObjectId, str]) -> FileFacts:
+    """What was seen of the repository before will do, unless the commit is newer."""
+    repo_id, commit, path = key
+    seen = hub.git.remembered(repo_id)
+    if seen is not None:
+        with contextlib.suppress(ObjectMissing):
+            return _look(of_commit(hub, repo_id, seen, commit), path)
+    packs = hub.git.open(repo_id, session=session).objects
+    return _look(of_commit(hub, repo_id, packs, commit), path)
 
 
 def _look(snapshot: Snapshot, path: str) -> FileFacts:

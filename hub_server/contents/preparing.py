@@ -102,7 +102,6 @@ def _large_files(
     if not named:
         return {}
     oids = {operation.sha256 for operation in named}
-    hub.objects.settle(repo.id, caller.user_id, oids)
     sizes = rules.usable_objects(hub, caller, repo.id, oids)
     if unknown := [each.path for each in named if each.sha256 not in sizes]:
         raise rules.UnknownObjects(unknown)

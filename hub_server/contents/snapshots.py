@@ -113,7 +113,8 @@ def shown(path: bytes) -> str:
 
 
 def resolve(hub: Hub, session: Session, repo: ContentFacts, revision: str) -> ResolvedRevision:
-    """The commit a revision names; costs nothing for the default branch, else one statement.
+    """The commit a revision names; costs nothing for the default branch and for the id of a commit
+    that was asked for before, else one statement.
 
     Raises RevisionNotFound.
     """
@@ -122,8 +123,13 @@ def resolve(hub: Hub, session: Session, repo: ContentFacts, revision: str) -> Re
         if repo.head is None:
             raise RevisionNotFound(revision)
         return ResolvedRevision(repo.head, default)
+    if hub.memory.commits.get((repo.id, revision)):
+        return ResolvedRevision(revision, None)
     repository = hub.git.open(repo.id, session=session, default_branch=repo.default_branch)
-    return repository.resolve(revision)
+    resolved = repository.resolve(revision)
+    if resolved.commit == revision:
+        hub.memory.commits.put((repo.id, revision), True)
+    return resolved
 
 
 def snapshot(

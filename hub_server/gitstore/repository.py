@@ -59,6 +59,7 @@ class Repository:
         self._default_branch = default_branch
         self._objects: PackSet | None = None
         self._records: list[PackRecord] = []
+        self._complete: list[PackRecord] = []
         self._pin: Pin | None = None
 
     @property
@@ -79,10 +80,11 @@ class Repository:
     def git_dir(self) -> Path:
         """A bare folder with every live pack, for the `git` program; no config, no hooks."""
         cache = self._store.cache
-        if self.objects.packs:
+        if self.objects.packs and self._complete != self._records:
             for record in self._records:
                 cache.ensure(self.repo_id, record)
-        self._drop_extra()
+            self._drop_extra()
+            self._complete = self._records
         return cache.git_dir(self.repo_id)
 
     @property
@@ -179,7 +181,9 @@ class Repository:
         store = self._store
         self._records = self._query_packs()
         packs = [store.handles.get(self.repo_id, record) for record in self._records]
-        return PackSet(packs, limit=store.object_limit, cache=store.bases)
+        objects = PackSet(packs, limit=store.object_limit, cache=store.bases)
+        store.remember(self.repo_id, objects)
+        return objects
 
     def _query_packs(self) -> list[PackRecord]:
         return self._query(lambda session: records.live_packs(session, self.repo_id))

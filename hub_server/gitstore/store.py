@@ -6,6 +6,8 @@ pack's row (`publish`). A crash before the second leaves garbage that `collect` 
 
 import hashlib
 import secrets
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,7 +19,7 @@ from hub_server.blobs import BlobStore
 from hub_server.db import Database, now
 from hub_server.db.tables.git import Pack
 from hub_server.git.deltas import BaseCache
-from hub_server.git.packs import OBJECT_LIMIT
+from hub_server.git.packs import OBJECT_LIMIT, PackSet
 from hub_server.git.types import PackFiles
 from hub_server.gitstore import publishing
 from hub_server.gitstore.cache import PackCache
@@ -27,6 +29,9 @@ from hub_server.gitstore.queues import Queues
 from hub_server.gitstore.reach import Reachable
 from hub_server.gitstore.records import index_key, pack_key
 from hub_server.gitstore.repository import Repository
+
+REMEMBERED = 100
+"""Repositories whose open packs are kept at hand."""
 
 
 class GitStore:
@@ -49,12 +54,29 @@ class GitStore:
         self.bases = BaseCache()
         self.reachable = Reachable()
         self.queues = Queues()
+        self._seen: OrderedDict[int, PackSet] = OrderedDict()
+        self._seen_lock = threading.Lock()
 
     def open(
         self, repo_id: int, *, session: Session | None = None, default_branch: str | None = None
     ) -> Repository:
         """A view of one repository; costs nothing until something is asked of it."""
         return Repository(self, repo_id, session, default_branch)
+
+    def remembered(self, repo_id: int) -> PackSet | None:
+        """The objects as they were seen last, without asking the database; newer ones may lack.
+
+        What is found there is right, as objects never change.
+        """
+        with self._seen_lock:
+            return self._seen.get(repo_id)
+
+    def remember(self, repo_id: int, objects: PackSet) -> None:
+        with self._seen_lock:
+            self._seen[repo_id] = objects
+            self._seen.move_to_end(repo_id)
+            while len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
 
     def work_folder(self) -> AbstractContextManager[Path]:
         """A folder of one's own to write a pack in, removed afterwards."""

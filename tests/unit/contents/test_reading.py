@@ -91,13 +91,20 @@ def test_an_unknown_revision(place: Place, filled: Repo) -> None:
 
 def test_what_a_resolve_costs(place: Place, filled: Repo) -> None:
     row = place.again(filled)
-    for path, most in (("b.txt", 0), ("model.bin", 1)):
-        resolve(place, filled, path)
-        for revision in ("main", row.head):
+    head = str(row.head)
+    resolve(place, filled, "b.txt", head)
+    for path, most in (("b.txt", 0), ("model.bin", 1), ("a.txt", 0), ("a/x", 0)):
+        for revision in ("main", head):
             with place.hub.database.read() as session, statements(place) as seen:
-                contents.resolve_file(place.hub, session, row, str(revision), path)
-            cost = most + (0 if revision == "main" else 2)
-            assert len(seen) <= cost, revision
+                contents.resolve_file(place.hub, session, row, revision, path)
+            assert len(seen) == most, (path, revision)
+
+
+def test_what_was_seen_before_does_not_hide_what_is_new(place: Place, filled: Repo) -> None:
+    resolve(place, filled, "b.txt")
+    place.commit(filled, AddFile("b.txt", b"newer"), AddFile("new.txt", b"new"))
+    assert read(place, resolve(place, filled, "b.txt")) == b"newer"
+    assert read(place, resolve(place, filled, "new.txt")) == b"new"
 
 
 def test_an_object_taken_from_the_repository_is_gone_at_once(place: Place, filled: Repo) -> None:

@@ -21,10 +21,12 @@ from hub_server.web.views.shared import Chip
 FORMATS = {"safetensors": "Safetensors", "onnx": "ONNX", "gguf": "GGUF", "pytorch": "PyTorch"}
 KIND_ICONS: dict[Kind, str] = {"model": "box", "dataset": "table-2", "space": "app-window"}
 MOST_LANGUAGES, MOST_EVALUATIONS, HUNDRED = 4, 8, 100.0
-BOUNDED = frozenset(
-    "accuracy f1 precision recall exact_match bleu sacrebleu rouge rouge1 rouge2 rougel rougelsum "
-    "map mean_iou roc_auc mrr ndcg spearmanr pearsonr cosine_spearman".split()
-)
+BOUNDED = frozenset({
+    "accuracy", "f1", "precision", "recall", "exact_match", "bleu",
+    "sacrebleu", "rouge", "rouge1", "rouge2", "rougel", "rougelsum",
+    "map", "mean_iou", "roc_auc", "mrr", "ndcg", "spearmanr",
+    "pearsonr", "cosine_spearman",
+})  # fmt: skip
 """Metrics that run from 0 to 1, or to 100: only those are drawn as bars."""
 OWN_TAGS = frozenset({"model-index", "eval-results"})
 WITH_GIT = mark("With git")
@@ -69,9 +71,7 @@ def _chips(repo: Repo, formats: Formats) -> Iterator[Chip]:
     if len(languages) > MOST_LANGUAGES:
         yield Chip(f"+{len(languages) - MOST_LANGUAGES}", icon="languages")
     yield from _free(repo, tags)
-    yield from (
-        Chip(paper, None, "file-text", key=ARXIV) for paper in facts.get("arxiv") or ()
-    )
+    yield from (Chip(paper, None, "file-text", key=ARXIV) for paper in facts.get("arxiv") or ())
     yield from (
         Chip(
             _license(repo, name),

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from hub_server.web.translation import LANGUAGES, NAMES, Language
 from hub_server.web.views import (
+    api,
     card,
     commits,
     errors,
@@ -113,12 +114,18 @@ def views() -> dict[str, tuple[str, object]]:
         **_files(),
         **_own(),
         "patterns": ("patterns/patterns.html", SAMPLES),
+        "api": ("api/api.html", _api()),
         **{
             f"error-{status}": ("errors/error.html", _error(status))
             for status in (400, 401, 403, 404, 405, 409, 410, 413, 421, 422, 500, 503, 507)
         },
         "error-404-anonymous": ("errors/error.html", _error(404, anonymous=True)),
     }
+
+
+def _api() -> api.ApiPage:
+    listing = api.Operation("GET", "/api/models", "What the caller may see.")
+    return api.ApiPage((("models", (listing,)),), "/api/openapi.json", "https://hub.example.org")
 
 
 def _error(status: int, *, anonymous: bool = False) -> errors.ErrorPage:

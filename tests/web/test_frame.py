@@ -166,3 +166,20 @@ def test_a_hub_below_a_path_leads_only_there(
         assert done.headers["location"] == "/hub/models"
         assert "path=/hub" in done.headers["set-cookie"].lower()
         assert f"git clone http://hub.localhost/hub/{repo}" in client.get(f"/hub/{repo}").text
+
+
+def test_the_api_is_described_for_people(hub: LiveHub) -> None:
+    with Visitor(hub) as guest:
+        page = words(guest.get("/api/docs"))
+        assert "/api/whoami-v2" in page
+        assert "/api/repos/create" in page
+        assert guest.client.get("/api/openapi.json").json()["info"]["title"] == "hub server"
+
+
+def test_everybody_has_a_picture(hub: LiveHub) -> None:
+    with Visitor(hub) as guest:
+        answer = guest.client.get("/-/avatars/ada.svg")
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert ">A<" in answer.text
+        assert "&lt;" in guest.client.get("/-/avatars/%3Cb%3E.svg").text
+        assert "<code>hf_sample" in guest.get("/-/patterns")

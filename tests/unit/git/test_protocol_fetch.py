@@ -81,8 +81,8 @@ def test_diverged_clones_negotiate_a_common_past(
 ) -> None:
     copy = tmp_path / "copy"
     fetch_git(version, "clone", "-q", f"{hub.url}/repo", copy)
-    for number in range(100, 180):
-        commit(copy, number, {"mine.txt": f"mine {number}\n"})
+    git("fast-import", "--quiet", cwd=copy, stdin=many_commits(80))
+    git("reset", "-q", "--hard", cwd=copy)
     commit(work, 40, {"theirs.txt": "theirs\n"})
     publish(hub, work, hub.folder / "repo")
     before = count_objects(copy)
@@ -90,6 +90,19 @@ def test_diverged_clones_negotiate_a_common_past(
     assert count_objects(copy) == before + 3
     git("merge", "-q", "origin/main", cwd=copy)
     is_sound(copy)
+
+
+def many_commits(count: int) -> bytes:
+    """More commits on main than one round of negotiation names."""
+    lines = []
+    for number in range(count):
+        parent = "" if number else "from refs/heads/main^0\n"
+        when = START + (100 + number) * DAY
+        lines.append(
+            f"commit refs/heads/main\ncommitter A <a@b> {when} +0000\ndata 4\nmine\n{parent}"
+            f"M 100644 inline mine.txt\ndata {len(str(number))}\n{number}\n"
+        )
+    return "".join(lines).encode()
 
 
 @pytest.mark.parametrize("version", ALL_VERSIONS)

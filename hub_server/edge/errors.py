@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from hub_server.edge.paths import sent_path
 from hub_server.errors import (
     AlreadyExists,
     BadRequest,
@@ -97,13 +98,13 @@ def _headers(error: HubError) -> dict[str, str]:
 
 def header_safe(text: str) -> str:
     """One line of printable Latin-1, at most 800 characters."""
-    line = " ".join(text.split())
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return line.encode("latin-1", "replace").decode("latin-1")[:800]
 
 
 def redirect(request: Request, moved: Moved) -> Response:
     """307 to the same address under the new id, query and method kept."""
-    raw = (request.scope.get("raw_path") or request.url.path.encode()).decode("ascii", "replace")
+    raw = sent_path(request.scope)
     place = raw.lower().find(moved.old.lower())
     if place < 0:
         return render(request, NotFound("Repository not found"))

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Request
 from starlette.responses import Response
 
+from hub_server.edge.paths import sent_path
 from hub_server.errors import BadRequest
 
 LARGEST_PAGE = 1000
@@ -40,8 +41,7 @@ def link_next(request: Request, response: Response, after: Any | None) -> None:
         return
     raw = base64.urlsafe_b64encode(json.dumps(after).encode()).rstrip(b"=").decode()
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
-    path = (request.scope.get("raw_path") or request.url.path.encode()).decode("ascii")
-    url = f"{request.state.origin.base_url}{path}?{urlencode([*kept, ('cursor', raw)])}"
+    url = f"{request.state.origin.base_url}{sent_path(request.scope)}?{urlencode([*kept, ('cursor', raw)])}"
     response.headers["Link"] = f'<{url}>; rel="next"'
 
 

@@ -7,7 +7,7 @@ text can hold, and the path convertors of this module turn it back.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hub_server.db.tables.repos import Kind
 
 SLASH = "\ud800"
+PLAIN = "!#$%&'()*+,-./:;=?@[]^_`{|}~"
 FULL_REFS = ("heads", "tags", "pr", "convert")
 
 
@@ -24,6 +25,12 @@ def decode(raw: bytes) -> str:
         unquote_to_bytes(segment).decode("utf-8", "surrogateescape").replace("/", SLASH)
         for segment in raw.split(b"?", 1)[0].split(b"/")
     )
+
+
+def sent_path(scope: Scope) -> str:
+    """The path as it was sent, fit for a header: bytes that stand in none are encoded."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
+    return quote(raw, safe=PLAIN)
 
 
 class RawPath:

@@ -28,6 +28,7 @@ from hub_server.edge import (
     find_repo,
 )
 from hub_server.errors import BadRequest, HubError, Moved, RepoNotFound
+from hub_server.events import RepoDeleted, RepoRenamed
 
 router = APIRouter(route_class=RepoRoute, tags=["repositories"])
 
@@ -170,7 +171,9 @@ def _first_files(hub: Hub, caller: Caller, repo: Repo, files: Sequence[AddFile])
 
 
 @router.delete("/api/repos/delete")
-def delete(caller: CurrentCaller, asked: NameBody, session: WriteSession) -> dict[str, bool]:
+def delete(
+    hub: TheHub, caller: CurrentCaller, asked: NameBody, session: WriteSession
+) -> dict[str, bool]:
     """By its present name alone: a former one may be thought to be something else."""
     ref = RepoRef(_kind(asked.type), _full_name(caller, asked.organization, asked.name))
     try:
@@ -178,16 +181,19 @@ def delete(caller: CurrentCaller, asked: NameBody, session: WriteSession) -> dic
     except Moved:
         raise RepoNotFound(anonymous=caller.is_anonymous) from None
     repos.delete(session, repo)
+    hub.events.announce(session, RepoDeleted(repo.id, caller.user_id))
     return {"success": True}
 
 
 @router.post("/api/repos/move")
 def move(
-    request: Request, caller: CurrentCaller, asked: MoveBody, session: WriteSession
+    request: Request, hub: TheHub, caller: CurrentCaller, asked: MoveBody, session: WriteSession
 ) -> dict[str, str]:
     """Another name, or another namespace; the old address leads to the new one."""
     repo = _named(session, caller, RepoRef(_kind(asked.type), asked.from_repo), Access.ADMIN)
+    old = repo.full_name
     repos.move(session, caller, repo, asked.to_repo)
+    hub.events.announce(session, RepoRenamed(repo.id, old, repo.full_name, caller.user_id))
     return _created(request, repo)
 
 

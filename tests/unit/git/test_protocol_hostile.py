@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_server.git import GitError, GitProgram, ProgramFailed, receive, upload_pack
+from hub_server.git import GitError, GitProgram, ProgramFailed, packindex, receive, upload_pack
 from hub_server.git.errors import BadPack, BadProtocol, ObjectTooLarge, PushTooLarge
 from hub_server.git.receive import Quarantine, ReceiveLimits
 from tests.unit.git.packs_by_hand import (
@@ -146,6 +146,53 @@ def test_a_chain_of_too_many_deltas(send: Callable[..., Quarantine], by_offset: 
     assert found.objects.read(ids[-1]) == ("blob", b"0123456789" + b"x" * 30)
     with pytest.raises(BadPack, match="more than 29 deltas"):
         send(body, ReceiveLimits(chain_depth=29))
+
+
+def family(data: bytes, depth: int, entries: list[bytes], known: dict[str, bytes]) -> None:
+    """Two deltas upon `data`, two upon each of them, and so on."""
+    if depth == 0:
+        return
+    for letter in (b"a", b"b"):
+        longer = data + letter
+        step = delta(len(data), len(longer), bytes([0x90, len(data), 1]) + letter)
+        entries.append(ref_delta(object_id("blob", data), step))
+        known[object_id("blob", longer)] = longer
+        family(longer, depth - 1, entries, known)
+
+
+@pytest.mark.parametrize("held", [0, 30, 10_000])
+def test_branching_deltas_are_resolved_however_little_is_held(
+    monkeypatch: pytest.MonkeyPatch, send: Callable[..., Quarantine], held: int
+) -> None:
+    monkeypatch.setattr(packindex, "_HELD", held)
+    root = b"0123456789"
+    entries, known = [whole("blob", root)], {object_id("blob", root): root}
+    family(root, 5, entries, known)
+    random.Random(1).shuffle(entries)
+    found = send(creation(TIP) + pack_of(*entries))
+    assert set(found.new_ids) == set(known)
+    assert found.new_ids[0] == found.new_ids[:1][0]
+    for name, data in known.items():
+        assert found.objects.read(name) == ("blob", data)
+
+
+def test_branching_deltas_upon_what_the_repository_has(
+    monkeypatch: pytest.MonkeyPatch, hub: Server, tmp_path: Path, send: Callable[..., Quarantine]
+) -> None:
+    monkeypatch.setattr(packindex, "_HELD", 0)
+    root = b"0123456789"
+    pack = pack_of(whole("blob", root))
+    git("index-pack", "--stdin", cwd=hub.folder / "repo", stdin=pack)
+    entries: list[bytes] = []
+    known: dict[str, bytes] = {}
+    family(root, 4, entries, known)
+    found = send(creation(TIP) + pack_of(*entries))
+    assert set(found.new_ids) == set(known), "without the base that completes the thin pack"
+    assert found.pack is not None
+    assert found.pack.count == len(known) + 1
+    git("verify-pack", found.pack.idx)
+    for name, data in known.items():
+        assert found.objects.read(name) == ("blob", data)
 
 
 def test_a_delta_upon_nothing(send: Callable[..., Quarantine]) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from hub_server import repos
 from hub_server.accounts import Access, Caller
-from hub_server.contents.cards_of import record_of
+from hub_server.contents.cards_of import record_or_none
 from hub_server.contents.committing import Overtaken, signature
 from hub_server.contents.hub import Hub
 from hub_server.contents.landing import Landing, authorize_again, land
@@ -119,7 +119,7 @@ def set_default_branch(hub: Hub, caller: Caller, repo: ContentFacts, branch: str
     """HEAD follows at once, and so do the card and everything derived from it."""
     commit = _resolved(hub, repo, f"refs/heads/{branch}").commit
     seen = of_commit(hub, repo.id, hub.git.open(repo.id).objects, commit)
-    record = record_of(seen, repo.kind, hub.settings.region)
+    record = record_or_none(seen, repo.kind, hub.settings.region)
     with hub.database.write() as session:
         authorize_again(session, caller, repo.id, Access.ADMIN)
         _point(session, repo.id, branch)
@@ -166,7 +166,7 @@ def _move(
         objects = hub.git.open(repo.id).objects if staged is None else None
         if objects is not None:
             seen = of_commit(hub, repo.id, objects, change.new)
-            record = record_of(seen, repo.kind, hub.settings.region)
+            record = record_or_none(seen, repo.kind, hub.settings.region)
     packs = [staged] if staged else []
     with hub.git.queue(repo.id):
         reason = land(hub, Landing(repo.id, caller, [change], staged=packs, record=record))[

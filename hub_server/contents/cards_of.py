@@ -5,9 +5,14 @@ import re
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 
+import structlog
+
 from hub_server.cards import IndexRecord, index_record, wanted_files
 from hub_server.contents.snapshots import README, Snapshot, shown
 from hub_server.db.tables.repos import Kind
+from hub_server.errors import HubError
+
+log = structlog.get_logger("hub.contents")
 
 MOST_FILES = 1000
 """So many paths tell what a repository is; the next hundred thousand say the same."""
@@ -31,6 +36,15 @@ def record_of(snapshot: Snapshot, kind: Kind, region: str) -> IndexRecord:
     contents = {name: data for name in wanted if (data := snapshot.read(name, limit=SMALL))}
     record = index_record(kind, snapshot.card(), files, contents, region=region)
     return snapshot.memory.records.put(key, record)
+
+
+def record_or_none(snapshot: Snapshot, kind: Kind, region: str) -> IndexRecord | None:
+    """The same where a card that cannot be read must not stop anybody: a job will try again."""
+    try:
+        return record_of(snapshot, kind, region)
+    except (HubError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        log.exception("card not read", repo=snapshot.repo_id, commit=snapshot.commit)
+        return None
 
 
 def some_files(snapshot: Snapshot, limit: int = MOST_FILES) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hub_server.accounts import Caller
 from hub_server.contents import last_commits, rules
 from hub_server.contents.attributes import FILE_NAME, LARGEST, with_tracked
-from hub_server.contents.cards_of import record_of
+from hub_server.contents.cards_of import record_or_none
 from hub_server.contents.history import NOREPLY
 from hub_server.contents.hub import Hub
 from hub_server.contents.landing import Landing, land
@@ -198,7 +198,7 @@ def _land(prepared: Prepared, built: _Built, change: RefUpdate) -> str | None:
     hub, repo = prepared.hub, prepared.repo
     default = HEADS + repo.default_branch.encode("utf-8", "surrogateescape")
     is_default = change.name == default
-    record = record_of(built.snapshot, repo.kind, hub.settings.region) if is_default else None
+    record = record_or_none(built.snapshot, repo.kind, hub.settings.region) if is_default else None
     staged = stage(hub, repo.id, built.objects)
     landing = Landing(
         repo.id,

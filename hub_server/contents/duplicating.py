@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from hub_server import repos
 from hub_server.accounts import Access, Caller
-from hub_server.contents.cards_of import record_of
+from hub_server.contents.cards_of import record_or_none
 from hub_server.contents.hub import Hub
 from hub_server.contents.landing import Landing, authorize_again, land_in
 from hub_server.contents.snapshots import ContentFacts, of_commit
@@ -47,7 +47,7 @@ def _copy(hub: Hub, caller: Caller, source: ContentFacts, target: Repo) -> None:
     head = next((line for line in lines if line.name == view.head), None)
     if head is not None:
         seen = of_commit(hub, source.id, view.objects, head.id)
-        record = record_of(seen, source.kind, hub.settings.region)
+        record = record_or_none(seen, source.kind, hub.settings.region)
     updates = [RefUpdate(line.name, None, line.id, line.peeled) for line in lines]
     with hub.database.write() as session:
         authorize_again(session, caller, source.id, Access.READ)

@@ -11,10 +11,11 @@ from hub_server.contents.hub import Hub
 from hub_server.contents.snapshots import of_commit
 from hub_server.db.tables.repos import Repo
 from hub_server.git import ObjectId
-from hub_server.gitstore import collect, collect_orphans
+from hub_server.gitstore import acquire, collect, collect_orphans
 from hub_server.jobs import Handler
 
 SWEEP = "gitstore.sweep"
+DAY = timedelta(days=1)
 
 
 def index_of(hub: Hub, repo_id: int) -> tuple[ObjectId, IndexRecord] | None:
@@ -35,7 +36,10 @@ def handlers(hub: Hub) -> dict[str, Handler]:
 
     def sweep(_payload: Mapping[str, object]) -> None:
         collect(hub.git)
-        collect_orphans(hub.git, older_than=timedelta(days=2))
+        with hub.database.write() as session:  # never given back: so it is once a day
+            today = acquire(session, "gitstore.orphans", DAY.total_seconds())
+        if today is not None:
+            collect_orphans(hub.git, older_than=2 * DAY)
         hub.git.cache.make_room()
 
     return {SWEEP: sweep}

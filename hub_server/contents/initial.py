@@ -5,7 +5,7 @@ import json
 from hub_server import repos
 from hub_server.accounts import Caller
 from hub_server.contents.attributes import FILE_NAME, default_text
-from hub_server.contents.cards_of import record_of
+from hub_server.contents.cards_of import record_or_none
 from hub_server.contents.committing import signature
 from hub_server.contents.hub import Hub
 from hub_server.contents.landing import Landing, land
@@ -65,7 +65,7 @@ def initial_commit(
         caller,
         [RefUpdate(name, None, commit.id)],
         staged=[stage(hub, repo.id, made.values())],
-        record=record_of(seen, repo.kind, hub.settings.region),
+        record=record_or_none(seen, repo.kind, hub.settings.region),
     )
     if reason := land(hub, landing)[name]:
         raise Conflict(

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import Access, Caller
-from hub_server.contents.cards_of import record_of
+from hub_server.contents.cards_of import record_or_none
 from hub_server.contents.committing import Overtaken
 from hub_server.contents.hub import Hub
 from hub_server.contents.landing import Landing, authorize_again, land_in
@@ -99,7 +99,9 @@ def _rewritten(
     head = next((each.new for each in updates if each.name == view.head), None)
     if head is not None:
         objects = view.objects.with_extra(rewriter.made)
-        record = record_of(of_commit(hub, repo.id, objects, head), repo.kind, hub.settings.region)
+        record = record_or_none(
+            of_commit(hub, repo.id, objects, head), repo.kind, hub.settings.region
+        )
     return Landing(repo.id, caller, updates, staged=[staged], atomic=True, record=record)
 
 

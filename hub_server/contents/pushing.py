@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from hub_server.accounts import Access, Caller, can_write, require
 from hub_server.cards import IndexRecord
-from hub_server.contents.cards_of import record_of
+from hub_server.contents.cards_of import record_or_none
 from hub_server.contents.hub import Hub
 from hub_server.contents.landing import Landing, land
 from hub_server.contents.push_rules import Arrived, judge
@@ -150,7 +150,7 @@ def _record(arrived: Arrived, accepted: Sequence[Command]) -> IndexRecord | None
         if command.name == arrived.view.head and not command.deletes:
             region = arrived.hub.settings.region
             new = arrived.snapshot(command.new)
-            return record_of(new, arrived.repo.kind, region) if new else None
+            return record_or_none(new, arrived.repo.kind, region) if new else None
     return None
 
 

@@ -137,6 +137,7 @@ class PackCache:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return 0
+            self._forget_old_work()
             used = {path: _size(path) for path in (self.folder / "repos").iterdir()}
             total = sum(used.values())
             for path in sorted(used, key=_last_use):

@@ -1,6 +1,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,9 @@ from hub_server.errors import (
     TooLarge,
     Unprocessable,
 )
+from hub_server.events import RefsUpdated
 from hub_server.git import read_commit
-from hub_server.gitstore import GitStore
+from hub_server.gitstore import GitStore, collect
 from hub_server.lfs import Pointer, format_pointer
 from tests.unit.contents.conftest import Place
 
@@ -283,3 +285,40 @@ def test_large_files_error_names_files() -> None:
     assert "a/big.bin (20.0 MB)" in str(error)
     assert any("git lfs migrate" in line for line in error.details)
     assert error.status == 413
+
+
+def test_a_fault_while_it_lands_leaves_only_garbage(place: Place) -> None:
+    repo = place.repo()
+    first = place.commit(repo, AddFile("a", b"1")).commit
+    oid = place.upload(repo, b"weights")
+    broken = [True]
+
+    def fail(_session: object, _event: object) -> None:
+        if broken:
+            raise ZeroDivisionError
+
+    place.hub.events.on(RefsUpdated, fail)
+    with pytest.raises(ZeroDivisionError):
+        place.commit(repo, AddFile("a", b"2"), AddLfs("w.bin", oid))
+    assert place.again(repo).head == first
+    assert place.files(repo) == {"a": "1"}
+    with place.hub.database.read() as session:
+        assert session.scalars(select(Pack.state).order_by(Pack.id.desc())).first() == "uploading"
+    broken.clear()
+    place.commit(repo, AddFile("a", b"3"))
+    assert place.files(repo) == {"a": "3"}
+    assert collect(place.hub.git, uploading=timedelta(0)).packs == 1
+    assert place.files(repo) == {"a": "3"}
+
+
+def test_a_card_that_breaks_the_catalog_stops_nobody(
+    lite: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("a bug in reading cards")
+
+    monkeypatch.setattr("hub_server.contents.cards_of.index_record", broken)
+    repo = lite.repo()
+    lite.commit(repo, AddFile("README.md", b"# T\n"))
+    assert lite.announced[-1].moves_head
+    assert lite.announced[-1].record is None

@@ -97,7 +97,7 @@ def worker(settings: Settings) -> None:
     from hub_server.app import build_hub, make_worker  # other commands need not wait for it
 
     _log(settings)
-    _check_store(settings)
+    _check_stores(settings)
     with open_database(settings) as database, database.write() as session:
         _check_key(session, settings)
     hub = build_hub(settings)
@@ -150,7 +150,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 def _prepare(settings: Settings, host: str, port: int) -> str:
     """Check store and key, migrate, and compose what is said when ready."""
-    _check_store(settings)
+    _check_stores(settings)
     with open_database(settings) as database, database.write() as session:
         _check_key(session, settings)
         secret = accounts.ensure_setup_link(session)
@@ -165,8 +165,14 @@ def _prepare(settings: Settings, host: str, port: int) -> str:
     return "\n".join(lines)
 
 
-def _check_store(settings: Settings) -> None:
+def _check_stores(settings: Settings) -> None:
     """One sentence at the start instead of a failure at the first upload."""
+    try:
+        settings.cache_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise SettingsError(
+            f"HUB_CACHE_DIR: {settings.cache_folder} cannot be used: {failure.strerror}."
+        ) from None
     try:
         open_store(settings).check()
     except (HubError, OSError, ValueError) as failure:

@@ -51,6 +51,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=BUSY_SECONDS,
+            hide_parameters=True,  # they would stand in logged errors: hashes of tokens, addresses
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
         event.listen(engine, "connect", _configure_sqlite)
@@ -64,6 +65,7 @@ class Database:
             max_overflow=0,
             pool_timeout=BUSY_SECONDS,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"connect_timeout": 10, "options": "-c timezone=utc"},
         )
 

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from hub_server.edge.logs import printable
 from hub_server.edge.paths import sent_path
 from hub_server.errors import (
     AlreadyExists,
@@ -133,7 +134,7 @@ def install(app: FastAPI) -> None:
         return Response(status_code=499)  # nobody reads it; the log calls it by nginx's number
 
     async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected error", exc_info=error, path=request.url.path)
+        log.error("unexpected error", exc_info=error, path=printable(request.scope))
         sentence = "Something failed inside the hub; its log knows more under {request_id}."
         return render(request, HubError(sentence, request_id=request.state.request_id))
 

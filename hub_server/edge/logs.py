@@ -16,7 +16,7 @@ from hub_server.settings import Settings
 log = structlog.get_logger("hub.access")
 
 TRACE = re.compile(r"[A-Za-z0-9=;:._\-]{1,128}")
-SECRET_PATHS = re.compile(r"^(/(?:join|reset|setup)/)[^/]+")
+SECRET_PATHS = re.compile(r"(/(?:join|reset|setup)/)[\w-]{16,}")  # also below a public path
 
 
 def configure(settings: Settings) -> None:
@@ -30,7 +30,11 @@ def configure(settings: Settings) -> None:
     last: Any = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # Not rich's, which prints the values of variables, secrets too, and takes seconds.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
@@ -85,7 +89,7 @@ class RequestLog:
             log.info(
                 "request",
                 method=scope["method"],
-                path=_printable(scope),
+                path=printable(scope),
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 caller=scope["state"].get("caller_name", ""),
@@ -98,7 +102,7 @@ def _request_id(headers: dict[bytes, bytes]) -> str:
     return f"{own};{trace}" if TRACE.fullmatch(trace) else own
 
 
-def _printable(scope: Scope) -> str:
+def printable(scope: Scope) -> str:
     """The path without its query: links below `/-/` carry signatures there."""
     raw = (scope.get("raw_path") or scope["path"].encode()).split(b"?")[0]
     return SECRET_PATHS.sub(r"\1…", raw.decode("ascii", "backslashreplace"))[:300]

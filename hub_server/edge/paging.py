@@ -41,7 +41,8 @@ def link_next(request: Request, response: Response, after: Any | None) -> None:
         return
     raw = base64.urlsafe_b64encode(json.dumps(after).encode()).rstrip(b"=").decode()
     kept = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"]
-    url = f"{request.state.origin.base_url}{sent_path(request.scope)}?{urlencode([*kept, ('cursor', raw)])}"
+    query = urlencode([*kept, ("cursor", raw)])
+    url = f"{request.state.origin.base_url}{sent_path(request.scope)}?{query}"
     response.headers["Link"] = f'<{url}>; rel="next"'
 
 

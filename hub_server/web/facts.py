@@ -41,46 +41,47 @@ FIRST = mark("Once in every terminal, so that programs talk to this hub")
 
 def chips(repo: Repo, formats: Formats) -> tuple[Chip, ...]:
     """Task, library, formats, languages, free tags, papers, licence: in this order."""
-    return tuple(_chips(repo, formats))
-
-
-def _chips(repo: Repo, formats: Formats) -> Iterator[Chip]:
     tags = [str(tag) for tag in repo.tags]
-    facts = repo.facts or {}
-    if task := task_of(repo):
-        yield Chip(
-            task_label(task),
-            _search(repo, "pipeline_tag" if repo.pipeline_tag else "other", _task_tag(repo, task)),
-            "tags",
-            "task",
-            translated=True,
-        )
-    if repo.library_name:
-        yield Chip(
-            library_label(repo.library_name), _search(repo, "other", repo.library_name), "library"
-        )
-    yield from (
-        Chip(FORMATS[tag], _search(repo, "other", tag), "package") for tag in tags if tag in FORMATS
+    return (
+        *_uses(repo, tags),
+        *_prefixed(repo, tags, "modality:"),
+        *_prefixed(repo, tags, "format:"),
+        *_sizes(repo, tags),
+        *_languages(repo, formats),
+        *_free(repo, tags),
+        *_sources(repo),
     )
-    yield from _prefixed(repo, tags, "modality:")
-    yield from _prefixed(repo, tags, "format:")
-    yield from _sizes(repo, tags)
+
+
+def _uses(repo: Repo, tags: Sequence[str]) -> Iterator[Chip]:
+    """What it is for, and what reads it."""
+    if task := task_of(repo):
+        field = "pipeline_tag" if repo.pipeline_tag else "other"
+        where = _search(repo, field, _task_tag(repo, task))
+        yield Chip(task_label(task), where, "tags", "task", translated=True)
+    if library := repo.library_name:
+        yield Chip(library_label(library), _search(repo, "other", library), "library")
+    for tag in tags:
+        if tag in FORMATS:
+            yield Chip(FORMATS[tag], _search(repo, "other", tag), "package")
+
+
+def _languages(repo: Repo, formats: Formats) -> Iterator[Chip]:
     languages = languages_of(repo)
     for code in languages[:MOST_LANGUAGES]:
         yield Chip(formats.language_name(code), _search(repo, "other", code), "languages")
     if len(languages) > MOST_LANGUAGES:
         yield Chip(f"+{len(languages) - MOST_LANGUAGES}", icon="languages")
-    yield from _free(repo, tags)
-    yield from (Chip(paper, None, "file-text", key=ARXIV) for paper in facts.get("arxiv") or ())
-    yield from (
-        Chip(
-            _license(repo, name),
-            _search(repo, "other", f"license:{name}"),
-            "scale",
-            key=LICENCE,
-        )
-        for name in facts.get("licenses") or ()
-    )
+
+
+def _sources(repo: Repo) -> Iterator[Chip]:
+    """The papers it names, and its licence."""
+    facts = repo.facts or {}
+    for paper in facts.get("arxiv") or ():
+        yield Chip(paper, None, "file-text", key=ARXIV)
+    for name in facts.get("licenses") or ():
+        where = _search(repo, "other", f"license:{name}")
+        yield Chip(_license(repo, name), where, "scale", key=LICENCE)
 
 
 def _task_tag(repo: Repo, task: str) -> str:

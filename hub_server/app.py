@@ -10,7 +10,18 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hub_server import __version__, accounts, api, catalog, contents, objects, repos, web, wire
+from hub_server import (
+    __version__,
+    accounts,
+    api,
+    catalog,
+    contents,
+    faults,
+    objects,
+    repos,
+    web,
+    wire,
+)
 from hub_server.blobs import Incoming, open_store
 from hub_server.contents import Hub
 from hub_server.db import Database, now
@@ -44,6 +55,7 @@ HOUR = 3600.0
 def build_hub(settings: Settings) -> Hub:
     """The stores and the database, ready for use; `settings` has its secret key."""
     assert settings.secret_key  # noqa: S101 - ensured by the command line
+    faults.arm(settings.fault)
     database = Database(settings.database_url, pool_size=settings.connections)
     blobs = open_store(settings)
     incoming = Incoming(blobs.incoming_folder or settings.cache_folder / "incoming")
@@ -54,7 +66,13 @@ def build_hub(settings: Settings) -> Hub:
         blobs=blobs,
         incoming=incoming,
         spool=Incoming(settings.cache_folder / "spool", durable=False),
-        git=GitStore(database, blobs, settings.cache_folder, settings.cache_size),
+        git=GitStore(
+            database,
+            blobs,
+            settings.cache_folder,
+            settings.cache_size,
+            object_limit=settings.max_git_object,
+        ),
         git_program=GitProgram.find(settings.git_binary) if settings.git_binary else None,
         objects=Objects(database, blobs, incoming, settings),
         keys=keys,

@@ -60,9 +60,9 @@ class Prepared:
 
 
 def stage(hub: Hub, repo_id: int, objects: Iterable[NewObject]) -> StagedPack:
-    """Write objects as one pack and store it."""
+    """Write objects as one pack and store it; the store sees to it that they last."""
     with hub.git.work_folder() as folder:
-        return hub.git.stage(repo_id, write_pack(objects, folder))
+        return hub.git.stage(repo_id, write_pack(objects, folder, durable=False))
 
 
 def prepare(hub: Hub, caller: Caller, repo: ContentFacts, request: CommitRequest) -> Prepared:

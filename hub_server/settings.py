@@ -134,6 +134,7 @@ class Settings(BaseSettings):
         "block", description="Images of other hosts in cards"
     )
     region: str = Field("us", description="Value of the `region:` tag")
+    fault: str = Field("", description="For tests: where the process fails, see faults.py")
 
     @field_validator(
         "cache_size",

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError
 
-from hub_server import __version__
+from hub_server import __version__, faults
 from hub_server.db import Database
 from hub_server.db.engine import NetworkFileSystem
 from hub_server.db.schema import Schema, SchemaError
@@ -51,6 +51,10 @@ def settings_from(**flags: object) -> Settings:
     settings, warnings = load(flags)
     for warning in warnings:
         click.echo(f"hub-server: {warning}", err=True)
+    try:
+        faults.arm(settings.fault)
+    except ValueError as failure:
+        raise SettingsError(f"HUB_FAULT: {failure}.") from None
     return ensure_secret_key(settings)
 
 

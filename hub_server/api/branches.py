@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from hub_server import contents
 from hub_server.accounts import Access
-from hub_server.api.routing import Asked, JsonBody, RepoRoute, asked_revision
+from hub_server.api.routing import Asked, JsonBody, RepoRoute, asked_name, asked_revision
 from hub_server.contents import NewBranch
 from hub_server.edge import ApiTransfer
 
@@ -38,9 +38,7 @@ SquashBody = Annotated[AskedSquash, Depends(JsonBody(AskedSquash))]
 @router.post("/api/{kinds:kinds}/{id:id}/branch/{rest:rest}")
 def create_branch(request: Request, transfer: ApiTransfer, asked: BranchBody) -> dict[str, str]:
     repo = transfer.repo(Access.WRITE)
-    new = NewBranch(
-        asked_revision(request), asked.starting_point, asked.empty_branch, asked.overwrite
-    )
+    new = NewBranch(asked_name(request), asked.starting_point, asked.empty_branch, asked.overwrite)
     return {"commit": contents.create_branch(transfer.hub, transfer.caller, repo, new)}
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from hub_server.edge import revision_and_path, small_body
-from hub_server.errors import HubError, RevisionNotFound
+from hub_server.errors import BadRequest, HubError, RevisionNotFound
 
 SMALL_BODY = 1024 * 1024
 READINGS = 8
@@ -108,3 +108,13 @@ def asked_revision(request: Request) -> str:
     """The revision that ends the path, in either spelling of its slashes."""
     revision: str = request.path_params["rest"]
     return revision
+
+
+def asked_name(request: Request) -> str:
+    """The same where it shall become a name. Git takes any bytes, but JSON could not tell them."""
+    name = asked_revision(request)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadRequest("A name must be valid UTF-8.") from None
+    return name

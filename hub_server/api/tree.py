@@ -94,7 +94,7 @@ async def asked_paths(request: Request) -> AskedPaths:
     size = content_length(request)
     if size is None or size > PATHS_BODY:
         raise TooLarge("Ask for at most {limit} paths at a time.", limit=contents.MOST_PATHS)
-    form = await request.form()
+    form = await request.form(max_fields=2 * contents.MOST_PATHS)
     texts = [str(value) for name in ("paths", "paths[]") for value in form.getlist(name)]
     return AskedPaths(texts, str(form.get("expand", "")).lower() in TRUE)
 
@@ -102,7 +102,8 @@ async def asked_paths(request: Request) -> AskedPaths:
 def _from_json(data: bytes) -> AskedPaths:
     try:
         body = json.loads(data or b"{}")
-    except ValueError as failure:
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as failure:
         raise BadRequest("The body is neither a form nor JSON.") from failure
     paths = body.get("paths") if isinstance(body, dict) else None
     if isinstance(paths, str):

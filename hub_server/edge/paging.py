@@ -55,6 +55,8 @@ def _read(cursor: str | None) -> Any | None:
     if not cursor:
         return None
     try:
-        return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
+        after = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        json.dumps(after, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    except (ValueError, RecursionError):
         raise BadRequest('"cursor" is not one of ours; start from the first page.') from None
+    return after

@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from hub_server.db import tables as tables  # registers every table
@@ -91,9 +92,12 @@ class Schema:
         return {each.revision for each in self.known.walk_revisions()}
 
     def _run(self, step: Callable[[], object]) -> None:
-        with self._locked() as connection:
-            self.config.attributes["connection"] = connection
-            step()
+        try:
+            with self._locked() as connection:
+                self.config.attributes["connection"] = connection
+                step()
+        except CommandError as failure:
+            raise SchemaError(f"The schema cannot be changed: {failure}.") from failure
 
     @contextmanager
     def _locked(self) -> Iterator[Connection]:

@@ -18,6 +18,7 @@ pytest_plugins = [
         "large_files",
         "server",
         "gitclient",
+        "lfsclient",
     )
     if importlib.util.find_spec(f"tests.support.{name}")
 ]

@@ -1,9 +1,11 @@
 """The oldest client that the hub serves: it negotiates uploads, and has words of its own."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests.support.lfsclient import OpenDoor, new_data
 from tests.support.scripts import Computer, ScriptFailed
 from tests.support.server import LiveHub, LiveUser
 
@@ -120,6 +122,32 @@ def test_a_day_with_the_old_client(mine: Computer, guest: Computer, ada: LiveUse
     mine.run(WORK, f"{ada.name}/old-client")
     ada.make_repo("old-client-secret", private=True)
     guest.run(LOOK, f"{ada.name}/old-client")
+
+
+RESUME = """
+import pathlib, sys
+from huggingface_hub import hf_hub_download
+repo, digest = sys.argv[1:]
+found = pathlib.Path(hf_hub_download(repo, "model.bin"))
+whole, blob = found.read_bytes(), found.resolve()
+assert blob.name == digest
+with blob.open("rb+") as file:
+    file.truncate(len(whole) // 2)
+blob.rename(f"{blob}.incomplete")
+found.unlink()
+assert pathlib.Path(hf_hub_download(repo, "model.bin")).read_bytes() == whole
+"""
+
+
+def test_it_resumes_what_an_earlier_run_left(
+    mine: Computer, hub: LiveHub, ada: LiveUser, open_door: OpenDoor
+) -> None:
+    data = new_data(2_000_000)
+    repo = ada.make_repo()
+    digest = open_door(ada, repo).keep("model.bin", data)
+    mine.run(RESUME, repo, digest)
+    log = hub.log.read_text()
+    assert len(re.findall(rf"/{repo}/resolve/\S+/model\.bin .*status=206", log)) == 1
 
 
 def test_it_uploads_in_parts(make_hub, tmp_path: Path) -> None:

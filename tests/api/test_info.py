@@ -53,7 +53,7 @@ def test_everything_a_model_tells(client: httpx.Client, model: str) -> None:
     assert (info["downloads"], info["likes"]) == (0, 0)
     assert info["pipeline_tag"] == "fill-mask"
     assert info["library_name"] == "transformers"
-    assert info["config"] == {"architectures": ["BertForMaskedLM"], "model_type": "bert"}
+    assert info["config"]["model_type"] == "bert"
     assert info["mask_token"] == "[MASK]"
     assert info["transformersInfo"]["auto_model"] == "AutoModelForMaskedLM"
     assert info["transformersInfo"].keys() <= {

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from hub_server import contents, git
 from hub_server.accounts import Access
+from hub_server.contents import Hub
 from hub_server.db.tables.repos import Repo
 from hub_server.edge import (
     GitTransfer,
@@ -25,11 +26,12 @@ from hub_server.edge import (
 )
 from hub_server.errors import BadRequest, Forbidden
 from hub_server.git import GitError, receive
+from hub_server.gitstore import Repository
 
 router = APIRouter(include_in_schema=False)
 log = structlog.get_logger("hub.git")
 
-FETCH_BODY = 64 * 1024 * 1024
+FETCH_BODY = 32 * 1024 * 1024
 IN_MEMORY = 4 * 1024 * 1024
 NEVER_KEPT = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
@@ -65,7 +67,7 @@ def info_refs(request: Request, hub: TheHub, transfer: GitTransfer) -> Response:
         raise Forbidden("This hub speaks Git's smart HTTP protocol only; use a current git.")
     fetches = service == "git-upload-pack"
     repo = _fetched(transfer) if fetches else _pushed(transfer)
-    source = hub.git.open(repo.id, default_branch=repo.default_branch)
+    source = _source(hub, repo)
     advertise = git.advertise_upload_pack if fetches else git.advertise_receive_pack
     body = b"".join(advertise(source, protocol_of(request)))
     return Response(body, 200, NEVER_KEPT, f"application/x-{service}-advertisement")
@@ -75,15 +77,16 @@ def info_refs(request: Request, hub: TheHub, transfer: GitTransfer) -> Response:
 async def upload_pack(request: Request, hub: TheHub, repo: FetchedRepo) -> Response:
     """Fetch: the answer grows in a file of this node while the client reads it."""
     body = await small_body(request, FETCH_BODY)
-    source = hub.git.open(repo.id, default_branch=repo.default_branch)
+    # What can be refused with a status is refused before the answer begins.
+    plain = await to_thread.run_sync(_inflated, request, body)
+    source = await to_thread.run_sync(_source, hub, repo)
     protocol = protocol_of(request)
 
     def make(write: Callable[[bytes], None]) -> None:
         try:
-            with _plain(request, BytesIO(body), FETCH_BODY * 4) as plain:
-                git.upload_pack(
-                    source, protocol=protocol, body=plain, out=write, git=hub.git_program
-                )
+            git.upload_pack(
+                source, protocol=protocol, body=BytesIO(plain), out=write, git=hub.git_program
+            )
         except GitError as refusal:  # the client has been told
             log.info("fetch refused", repo=repo.full_name, reason=str(refusal))
 
@@ -108,6 +111,15 @@ async def receive_pack(
     async with spooled(request, hub.spool, hub.settings.max_push) as received:
         with received.path.open("rb") as file:
             return await to_thread.run_sync(_accept, request, transfer, repo, file)
+
+
+def _source(hub: Hub, repo: Repo) -> Repository:
+    return hub.git.open(repo.id, default_branch=repo.default_branch)
+
+
+def _inflated(request: Request, body: bytes) -> bytes:
+    with _plain(request, BytesIO(body), FETCH_BODY) as plain:
+        return plain.read()
 
 
 def _accept(request: Request, transfer: Transfer, repo: Repo, body: BinaryIO) -> Response:

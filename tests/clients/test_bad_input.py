@@ -325,7 +325,8 @@ def test_bad_branches_and_tags(send: Send, repo: str, name: str, what: str):
 
 TOKENS = [
     "Bearer hf_wrong", "Bearer", "Bearer ", "Basic", "Basic !!!", "Basic " + "A" * 5000,
-    "Bearer \xff", "Digest x", "Basic " + base64.b64encode(b"\xff\xfe:\xff").decode(), "Bearer hf_" + "x" * 20_000,
+    "Bearer \xff", "Digest x", "Basic " + base64.b64encode(b"\xff\xfe:\xff").decode(),
+    "Bearer hf_" + "x" * 20_000,
     "Basic " + base64.b64encode(b"ada:").decode(), "Basic " + base64.b64encode(b":").decode(),
 ]  # fmt: skip
 
@@ -339,7 +340,8 @@ def test_wrong_credentials(hub: LiveHub, repo: str, credentials: str, path: str)
 
 
 def test_tokens_that_have_expired_or_lack_the_scope(hub: LiveHub, ada: LiveUser, repo: str):
-    fine = hub.command("token", "create", "ada", "--role", "fine-grained")
+    words = ["--role", "fine-grained", "--scope", f"repo.read:models/{repo}"]
+    fine = hub.command("token", "create", "ada", *words)
     with hub.client(fine) as client:
         answer = client.post("/api/repos/create", json={"name": "never"})
         assert answer.status_code == 403, answer.text

@@ -26,6 +26,7 @@ from hub_server.blobs import Incoming, open_store
 from hub_server.contents import Hub
 from hub_server.db import Database, now
 from hub_server.edge import Budget, errors
+from hub_server.edge.bodies import FormLimit
 from hub_server.edge.headers import SafeHeaders
 from hub_server.edge.logs import RequestLog
 from hub_server.edge.origin import OriginMiddleware, Origins
@@ -130,7 +131,7 @@ class Application:
         self.hub = hub
         self.routes = routes
         self.draining = False
-        inner: ASGIApp = RawPath(routes)
+        inner: ASGIApp = RawPath(FormLimit(routes))
         refuse: ASGIApp = errors.refuse_host(routes)  # type: ignore[assignment]
         inner = OriginMiddleware(inner, Origins(hub.settings), refuse)
         inner = SafeHeaders(inner, foreign_images=hub.settings.card_images == "allow")

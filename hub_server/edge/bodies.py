@@ -10,15 +10,49 @@ from contextlib import asynccontextmanager
 from typing import BinaryIO
 
 from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub_server.blobs import Incoming, Received
 from hub_server.errors import BadRequest, TooLarge
+
+DIGITS = 20
+LARGEST_FORM = 1024 * 1024
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def is_form(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    return kind in FORMS
+
+
+class FormLimit:
+    """Forms are read whole before any route looks at them: nobody may send a large one."""
+
+    def __init__(self, app: ASGIApp, limit: int = LARGEST_FORM) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_form(Request(scope)):
+            await self.app(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.limit:
+                raise _too_large(self.limit)
+            return message
+
+        await self.app(scope, counted, send)
 
 
 def content_length(request: Request) -> int | None:
     """The announced size, or None for a chunked body."""
     text = request.headers.get("content-length", "")
-    if text and not text.isdecimal():
+    if text and not (text.isdecimal() and len(text) <= DIGITS):
         raise BadRequest("Content-Length is not a number.")
     return int(text) if text else None
 

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from starlette.responses import Response
 
+from hub_server.edge.bodies import is_form
+from hub_server.edge.origin import host_name, is_loopback
 from hub_server.errors import Forbidden
 from hub_server.keys import Keys
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 SESSION_COOKIE = "hub_session"
 GUEST_COOKIE = "hub_guest"
 
@@ -90,8 +91,7 @@ async def form_token(request: Request) -> str:
     """The token as sent. Forms are read only when a cookie makes the question arise."""
     if header := request.headers.get("x-csrf-token"):
         return header
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if request.method in SAFE_METHODS or kind not in FORMS or not _has_cookie(request):
+    if request.method in SAFE_METHODS or not is_form(request) or not _has_cookie(request):
         return ""
     value = (await request.form()).get("csrf_token", "")
     return value if isinstance(value, str) else ""
@@ -127,6 +127,9 @@ def _same_referrer(request: Request) -> bool:
 
 
 def _own_origins(request: Request) -> set[str]:
-    host = request.headers.get("host", "")
-    own: str = request.state.origin.own
-    return {own, f"{urlsplit(own).scheme}://{host}"}
+    """As browsers write them: they leave the usual port out and names in lower case."""
+    origin = request.state.origin
+    if origin.own == origin.came_by.lower():
+        return {origin.own}
+    loopback = is_loopback(host_name(urlsplit(origin.came_by).netloc))
+    return {origin.own, origin.came_by.lower()} if loopback or not origin.secure else {origin.own}

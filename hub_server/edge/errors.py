@@ -124,7 +124,9 @@ def install(app: FastAPI) -> None:
 
     async def framework_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)  # noqa: S101
-        return render(request, _of_status(error.status_code))
+        cause = error.__cause__  # what went wrong while the framework read the body
+        known = cause if isinstance(cause, HubError) else _of_status(error.status_code)
+        return render(request, known)
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101

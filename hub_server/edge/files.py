@@ -137,7 +137,7 @@ def _not_modified(request: Request, etag: str) -> bool:
 def _asked_range(request: Request, download: Download) -> tuple[int, int] | None:
     """(start, length) of a single satisfiable range; None means the whole file."""
     header = request.headers.get("range")
-    match = re.fullmatch(r"bytes=\s*(\d*)\s*-\s*(\d*)\s*", header or "")
+    match = re.fullmatch(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", header or "")
     if not match or match.groups() == ("", "") or _changed_since(request, download.etag):
         return None
     first, last = (int(digits) if digits else None for digits in match.groups())

@@ -1,6 +1,7 @@
 """Who asks and by which address: Host, public addresses, front proxies, the base of our links."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,23 +12,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub_server.settings import Settings
 
+NOWHERE = "localhost"  # in links of requests without a usable Host
 ALWAYS_SERVED = ("/-/healthz", "/-/readyz")  # probes come by any address of the machine
 
 
 @dataclass(frozen=True)
 class Origin:
-    """`base_url` starts every absolute link, without a slash at its end; `prefix` is its path."""
+    """`base_url` starts every absolute link, without a slash at its end; `prefix` is its path.
+
+    `came_by` is scheme and host of the request itself, which differ from those of `base_url` when
+    somebody on this machine uses a loopback address.
+    """
 
     base_url: str
     prefix: str
     client: str
     secure: bool
+    came_by: str
 
     @property
     def own(self) -> str:
         """The origin a browser names for our own pages."""
         parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 @dataclass(frozen=True)
@@ -68,13 +75,15 @@ class Origins:
         name = host_name(host)
         return (
             any(host_name(urlsplit(url).netloc) == name for url in self.public)
-            or name in ("localhost", "testserver")
-            or name.endswith(".localhost")
+            or name == "testserver"
+            or is_loopback(name)
             or is_this_machine(name)
         )
 
     def origin(self, arrival: Arrival) -> Origin:
-        base = f"{arrival.scheme}://{arrival.host}"
+        base = came_by = (
+            f"{arrival.scheme}://{arrival.host if host_name(arrival.host) else NOWHERE}"
+        )
         listed = [
             url for url in self.public if urlsplit(url).netloc.lower() == arrival.host.lower()
         ]
@@ -83,7 +92,8 @@ class Origins:
             base = (same or listed)[0]
         elif self.public:
             base = self.public[0]
-        return Origin(base, urlsplit(base).path, arrival.client, base.startswith("https:"))
+        secure = base.startswith("https:")
+        return Origin(base, urlsplit(base).path, arrival.client, secure, came_by)
 
     def strip_prefix(self, path: bytes) -> bytes:
         """The path without the path of a public address, where a proxy passes it on."""
@@ -124,8 +134,17 @@ class OriginMiddleware:
 
 def host_name(host: str) -> str:
     """A Host header without its port, in lower case, without the brackets of IPv6."""
-    name = urlsplit(f"//{host}").hostname if host else ""
-    return (name or "").rstrip(".")
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\[\]@/\\?#\s:]+)(:\d*)?", host)
+    return match[1].strip("[]").rstrip(".").lower() if match else ""
+
+
+def is_loopback(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=256)
@@ -138,8 +157,6 @@ def is_this_machine(name: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         return False
-    if address.is_loopback:
-        return True
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

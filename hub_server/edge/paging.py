@@ -14,6 +14,7 @@ from hub_server.edge.paths import sent_path
 from hub_server.errors import BadRequest
 
 LARGEST_PAGE = 1000
+DIGITS = 9  # more say nothing more, and Python refuses to read thousands
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ def paging(request: Request) -> Paging:
     text = request.query_params.get("limit", "")
     if text and not text.isdecimal():
         raise BadRequest('"limit" must be a number.')
-    limit = min(int(text or LARGEST_PAGE), LARGEST_PAGE) or 1
+    digits = text.lstrip("0")[:DIGITS] if text else str(LARGEST_PAGE)
+    limit = min(int(digits or 0), LARGEST_PAGE) or 1
     return Paging(limit, _read(request.query_params.get("cursor")))
 
 

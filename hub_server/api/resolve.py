@@ -10,7 +10,7 @@ from hub_server import contents, repos
 from hub_server.api.routing import RepoRoute, at_revision
 from hub_server.api.shapes import flag
 from hub_server.contents import Hub, ResolvedFile
-from hub_server.edge import Download, TheHub, disposition, reading, repo_ref, send, sniff
+from hub_server.edge import Download, disposition, hub_of, reading, repo_ref, send, sniff
 from hub_server.edge.files import OPAQUE, SNIFF_BYTES
 
 router = APIRouter(route_class=RepoRoute, tags=["files"])
@@ -22,16 +22,18 @@ EMBEDDED = ("document", "iframe")
 
 @router.get("/{repo:repo}/resolve/{rest:rawrest}", response_class=Response)
 @router.head("/{repo:repo}/resolve/{rest:rawrest}", response_class=Response)
-def resolve(request: Request, hub: TheHub) -> Response:
+def resolve(request: Request) -> Response:
     """The file at a path of a revision, a large one with its real bytes."""
+    hub = hub_of(request)
     file = _found(request, hub, contents.resolve_file)
     return _redirected(request, hub, file) or send(request, _download(request, hub, file))
 
 
 @router.get("/{repo:repo}/raw/{rest:rawrest}", response_class=Response)
 @router.head("/{repo:repo}/raw/{rest:rawrest}", response_class=Response)
-def raw(request: Request, hub: TheHub) -> Response:
+def raw(request: Request) -> Response:
     """The same as Git has it: of a large file the text of its pointer."""
+    hub = hub_of(request)
     return send(request, _download(request, hub, _found(request, hub, contents.raw_file)))
 
 

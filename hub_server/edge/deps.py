@@ -30,7 +30,12 @@ def hub_of(request: Request) -> Hub:
     return hub
 
 
-TheHub = Annotated[Hub, Depends(hub_of)]
+async def _the_hub(request: Request) -> Hub:
+    """Like all dependencies that wait for nothing: in the loop, without a trip to a thread."""
+    return hub_of(request)
+
+
+TheHub = Annotated[Hub, Depends(_the_hub)]
 
 
 def _read(hub: TheHub) -> Iterator[Session]:
@@ -129,7 +134,7 @@ CurrentCaller = Annotated[Caller, Depends(_caller)]
 TokenCaller = Annotated[Caller, Depends(_git_caller)]
 
 
-def _signed_in(caller: CurrentCaller) -> Caller:
+async def _signed_in(caller: CurrentCaller) -> Caller:
     if caller.is_anonymous:
         raise Unauthorized("Invalid username or password.")
     return caller
@@ -146,7 +151,11 @@ def repo_ref(request: Request) -> RepoRef:
     return RepoRef(request.path_params["kinds"], request.path_params["id"])
 
 
-TheRef = Annotated[RepoRef, Depends(repo_ref)]
+async def _the_ref(request: Request) -> RepoRef:
+    return repo_ref(request)
+
+
+TheRef = Annotated[RepoRef, Depends(_the_ref)]
 
 
 def find_repo(session: Session, caller: Caller, ref: RepoRef, wanted: Access) -> Repo:
@@ -192,11 +201,11 @@ class Transfer:
             return find_repo(session, self.caller, repo_ref(self.request), wanted)
 
 
-def _transfer(request: Request, hub: TheHub, caller: TokenCaller) -> Transfer:
+async def _transfer(request: Request, hub: TheHub, caller: TokenCaller) -> Transfer:
     return Transfer(request, hub, caller)
 
 
-def _api_transfer(request: Request, hub: TheHub, caller: CurrentCaller) -> Transfer:
+async def _api_transfer(request: Request, hub: TheHub, caller: CurrentCaller) -> Transfer:
     return Transfer(request, hub, caller)
 
 

@@ -25,7 +25,7 @@ class Paging:
     after: Any | None
 
 
-def paging(request: Request) -> Paging:
+async def paging(request: Request) -> Paging:
     text = request.query_params.get("limit", "")
     if text and not text.isdecimal():
         raise BadRequest('"limit" must be a number.')

@@ -127,16 +127,15 @@ def _copy(reader: int, writer: int, offset: int, size: int) -> None:
     done = 0
     while done < size:
         try:
-            copied = os.copy_file_range(
-                reader, writer, min(size - done, 64 * CHUNK), done, offset + done
-            )
+            step = min(size - done, 64 * CHUNK)
+            copied = os.copy_file_range(reader, writer, step, done, offset + done)
         except OSError as failure:
-            if failure.errno in _NO_COPY:
-                _copy_here(reader, writer, offset, done, size)
-                return
-            raise
-        if not copied:
-            raise SizeMismatch(size, done)
+            if failure.errno not in _NO_COPY:
+                raise
+            copied = 0
+        if not copied:  # some file systems say so instead of refusing
+            _copy_here(reader, writer, offset, done, size)
+            return
         done += copied
 
 

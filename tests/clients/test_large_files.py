@@ -29,6 +29,7 @@ LFS = {"Accept": "application/vnd.git-lfs+json", "Content-Type": "application/vn
 pytestmark = [
     pytest.mark.client,
     pytest.mark.git,
+    pytest.mark.xdist_group("ceph"),  # its servers too are started once
     pytest.mark.timeout(300),
     pytest.mark.filterwarnings("default"),  # the client's own warnings are not ours
 ]
@@ -61,9 +62,6 @@ def s3_settings(place: S3Place, *, direct: bool) -> dict[str, str]:
     }
 
 
-CEPH = pytest.mark.s3
-
-
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -71,8 +69,8 @@ def sha256(data: bytes) -> str:
 STORES = [
     "file",
     pytest.param("moto-direct", id="moto-direct"),
-    pytest.param("ceph-passing", marks=CEPH),
-    pytest.param("ceph-direct", marks=CEPH),
+    pytest.param("ceph-passing", marks=pytest.mark.s3),
+    pytest.param("ceph-direct", marks=pytest.mark.s3),
 ]
 
 

@@ -28,6 +28,7 @@ from hub_server.blobs import (
 )
 from hub_server.blobs.s3 import S3Limits, S3Store
 from hub_server.blobs.s3client import S3Place
+from tests.support.s3 import CEPH
 
 MIB = 1024**2
 CONTENT = b"some bytes that are kept"
@@ -53,16 +54,16 @@ def ceph_blobs(ceph_place: S3Place) -> BlobStore:
     return S3Store(ceph_place, direct=True, limits=SMALL)
 
 
-CEPH = pytest.param("ceph", marks=pytest.mark.s3)
+ON_CEPH = pytest.param("ceph", marks=CEPH)
 
 
-@pytest.fixture(params=["filesystem", "moto", CEPH])
+@pytest.fixture(params=["filesystem", "moto", ON_CEPH])
 def blobs(request: pytest.FixtureRequest) -> BlobStore:
     store: BlobStore = request.getfixturevalue(f"{request.param}_blobs")
     return store
 
 
-@pytest.fixture(params=["moto", CEPH])
+@pytest.fixture(params=["moto", ON_CEPH])
 def bucket(request: pytest.FixtureRequest) -> S3Store:
     """The stores that hand out links."""
     store: S3Store = request.getfixturevalue(f"{request.param}_blobs")
@@ -302,7 +303,7 @@ def test_many_at_once(blobs: BlobStore) -> None:
             reader.result()
 
 
-@pytest.mark.parametrize("kind", ["filesystem", CEPH])
+@pytest.mark.parametrize("kind", ["filesystem", ON_CEPH])
 def test_memory_stays_flat(kind: str, request: pytest.FixtureRequest) -> None:
     """A body of 300 MB goes in and out in less than 50 MB (moto would keep it in this process)."""
     blobs: BlobStore = request.getfixturevalue(f"{kind}_blobs")
@@ -477,9 +478,10 @@ class TestLinks:
             assert store.part_url("incoming/a", upload, 1, seconds=60) is None
 
 
-@pytest.mark.s3
 class TestSignatures:
     """What a service that checks signatures refuses (moto checks none)."""
+
+    pytestmark = CEPH
 
     def test_a_range_is_bound(self, ceph_blobs: BlobStore) -> None:
         ceph_blobs.put(KEY, BytesIO(CONTENT))

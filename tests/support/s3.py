@@ -16,6 +16,9 @@ from botocore.config import Config
 from hub_server.blobs.s3client import S3Place
 from tests.support.ceph import ACCESS_KEY, SECRET_KEY, Ceph, why_not
 
+CEPH = [pytest.mark.s3, pytest.mark.xdist_group("ceph")]
+"""Marks of tests on Ceph's gateway: one test process starts it, for all of them."""
+
 
 def make_bucket(endpoint: str) -> S3Place:
     """A new bucket, and a prefix in it, at a service that takes our keys."""
@@ -123,7 +126,7 @@ def relay() -> Iterator[Callable[[str], str]]:
         yield make
 
 
-@pytest.fixture(params=["moto", pytest.param("ceph", marks=pytest.mark.s3)])
+@pytest.fixture(params=["moto", pytest.param("ceph", marks=CEPH)])
 def s3_place(request: pytest.FixtureRequest) -> S3Place:
     """A fresh bucket on each of the services."""
     place: S3Place = request.getfixturevalue(f"{request.param}_place")

@@ -186,3 +186,21 @@ def test_the_settings_choose_the_store(tmp_path: Path) -> None:
     elsewhere = open_store(Settings(data_dir=tmp_path, blobs=f"file://{tmp_path}/other%20place"))
     assert isinstance(elsewhere, FileStore)
     assert elsewhere.root == tmp_path / "other place"
+
+
+def test_parts_from_another_disk(tmp_path: Path) -> None:
+    """The kernel may refuse to copy between file systems; then the hub does."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system")
+    part = shared / f"hub-part-{os.getpid()}"
+    data = os.urandom(3 * MIB + 5)
+    part.write_bytes(data)
+    try:
+        store = FileStore(tmp_path / "blobs")
+        upload_id = store.start_parts("incoming/x", part_size=len(data))
+        stored = store.put_part("incoming/x", upload_id, 1, part)
+        store.complete_parts("incoming/x", upload_id, [stored])
+        assert store.path_of("incoming/x").read_bytes() == data
+    finally:
+        part.unlink()

@@ -16,6 +16,7 @@ from hub_server.blobs import StoreUnavailable, open_store
 from hub_server.blobs.s3 import S3Limits, S3Store
 from hub_server.blobs.s3client import S3Place
 from hub_server.settings import Settings
+from tests.support.s3 import CEPH
 
 MIB = 1024**2
 
@@ -67,7 +68,8 @@ def test_a_bucket_that_is_not_there(moto_place: S3Place) -> None:
         store.put("cache/a", BytesIO(b"x"))
 
 
-@pytest.mark.s3
+@CEPH[0]
+@CEPH[1]
 def test_keys_that_the_service_refuses(ceph_place: S3Place) -> None:
     store = S3Store(replace(ceph_place, secret_access_key="wrong"))
     with pytest.raises(StoreUnavailable):

@@ -33,4 +33,6 @@ class Hub:
     memory: Memory = field(default_factory=Memory)
 
     def close(self) -> None:
+        self.incoming.close()
+        self.spool.close()
         self.database.dispose()

@@ -1,5 +1,6 @@
 """The one renderer of errors: JSON for clients, pages for people, text for Git, LFS's own form."""
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Literal
@@ -106,10 +107,11 @@ def header_safe(text: str) -> str:
 def redirect(request: Request, moved: Moved) -> Response:
     """307 to the same address under the new id, query and method kept."""
     raw = sent_path(request.scope)
-    place = raw.lower().find(moved.old.lower())
-    if place < 0:
+    name = re.escape(moved.old).replace("/", "(?:/|%2F)")
+    found = re.search(rf"(?<=/){name}(?=/|$|\.git(?:/|$))", raw, re.IGNORECASE)
+    if found is None:
         return render(request, NotFound("Repository not found"))
-    target = raw[:place] + moved.new + raw[place + len(moved.old) :]
+    target = raw[: found.start()] + moved.new + raw[found.end() :]
     query = f"?{request.url.query}" if request.url.query else ""
     location = request.state.origin.prefix + target + query
     return Response(status_code=307, headers={"Location": location})

@@ -191,6 +191,7 @@ OPEN = {
     "GET /favicon.ico",
     "GET /robots.txt",
     "GET /-/patterns",
+    "GET /-/avatars/{name}.svg",
 }
 """Ask nobody who they are."""
 
@@ -205,6 +206,7 @@ FOR_ALL = {
     "GET /api/organizations/{name}/members": "/api/organizations/{org}/members",
     "GET /api/organizations/{name}/followers": "/api/organizations/{org}/followers",
     "GET /api/organizations/{name}/avatar": "/api/organizations/{org}/avatar",
+    "GET /api/docs": "/api/docs",
     "GET /": "/",
     "GET /models": "/models",
     "GET /datasets": "/datasets",

@@ -234,3 +234,26 @@ def test_a_client_that_goes_away_leaves_nothing_behind(
             raw.recv(1000)
     with hub.client() as client:
         assert client.get(f"/{repo}/resolve/main/a.txt").content == TEXT
+
+
+@pytest.mark.parametrize("alias", ["s", "model", "data", "gpt2"])
+def test_names_of_one_segment(ada: LiveUser, client: httpx.Client, repo: str, alias: str) -> None:
+    """They stand for a repository, also where their letters stand elsewhere in the address."""
+    alias = f"{alias}{repo[-2:]}" if len(alias) > 1 else alias
+    ada.hub.command("alias", "add", alias, repo, "--kind", "model")
+    try:
+        for path in (
+            f"/api/models/{alias}",
+            f"/api/models/{alias}/tree/main",
+            f"/api/models/{alias}/tree/main/deep/in?recursive=true",
+            f"/api/models/{alias}/refs",
+            f"/api/models/{alias}/revision/main",
+            f"/{alias}/resolve/main/a.txt",
+            f"/{alias}.git/info/refs?service=git-upload-pack",
+        ):
+            answer = client.get(path)
+            assert answer.status_code == 307, path
+            assert answer.headers["location"] == path.replace(f"/{alias}", f"/{repo}", 1)
+            assert client.get(path, follow_redirects=True).status_code == 200, path
+    finally:
+        ada.hub.command("alias", "remove", alias, "--kind", "model")

@@ -542,3 +542,18 @@ def test_a_large_file_under_an_unusual_name(api: HfApi, repo: str, tmp_path: Pat
     attributes = fetched(api, repo, ".gitattributes", tmp_path).decode()
     assert attributes.splitlines()[-1].startswith("odd")
     assert len(fetched(api, repo, "odd [1] #ä.data", tmp_path)) == 200_000
+
+
+def test_names_of_one_segment(
+    api: HfApi, nobody: HfApi, hub: LiveHub, repo: str, tmp_path: Path
+) -> None:
+    alias = f"canon{repo[-6:]}"
+    hub.command("alias", "add", alias, repo)
+    api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)
+    assert nobody.model_info(alias).id == repo
+    assert nobody.list_repo_refs(alias).branches
+    assert fetched(nobody, alias, "a.txt", tmp_path) == b"x"
+    api.update_repo_settings(repo, private=True)
+    with pytest.raises(RepositoryNotFoundError):
+        nobody.model_info(alias)
+    assert api.model_info(alias).id == repo

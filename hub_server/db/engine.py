@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -18,6 +19,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from hub_server.errors import StorageFull, Unavailable
+
+log = structlog.get_logger("hub.db")
 
 BUSY_SECONDS = 30
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "afs"}
@@ -104,10 +107,12 @@ def _translated() -> Iterator[None]:
     except OperationalError as failure:
         if "database or disk is full" in str(failure.orig) or "No space left" in str(failure.orig):
             raise StorageFull("The disk of the hub is full; nothing was saved.") from failure
+        log.warning("the database fails", error=str(failure.orig))
         raise Unavailable("The database does not answer; try again shortly.") from failure
     except DBAPIError as failure:
         if not failure.connection_invalidated:
             raise
+        log.warning("the database fails", error=str(failure.orig))
         raise Unavailable("The database does not answer; try again shortly.") from failure
 
 

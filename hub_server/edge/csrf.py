@@ -5,6 +5,7 @@ the form field `csrf_token` or the header `X-CSRF-Token`.
 """
 
 import secrets
+from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -87,14 +88,15 @@ def keep_guest(request: Request, response: Response) -> None:
         set_cookie(request, response, GUEST_COOKIE, guest)
 
 
-async def form_token(request: Request) -> str:
+async def form_token(request: Request) -> AsyncIterator[str]:
     """The token as sent. Forms are read only when a cookie makes the question arise."""
-    if header := request.headers.get("x-csrf-token"):
-        return header
-    if request.method in SAFE_METHODS or not is_form(request) or not _has_cookie(request):
-        return ""
+    header = request.headers.get("x-csrf-token", "")
+    if header or request.method in SAFE_METHODS or not is_form(request) or not _has_cookie(request):
+        yield header
+        return
     value = (await request.form()).get("csrf_token", "")
-    return value if isinstance(value, str) else ""
+    yield value if isinstance(value, str) else ""
+    await request.close()
 
 
 SentToken = Annotated[str, Depends(form_token)]

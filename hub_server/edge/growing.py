@@ -115,8 +115,10 @@ class GrowingResponse(Response):
         finally:
             growing.abandoned = True
             gone.cancel()
-            await worker
-            growing.close()
+            try:
+                await worker
+            finally:
+                growing.close()
 
     def _run(self, growing: _Growing) -> None:
         failed = True

@@ -1,11 +1,8 @@
 """Large files on their way in and out: git-lfs, the Python client, and requests made by hand."""
 
-import contextlib
 import os
 import re
-import socket
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 
 from tests.support.gitclient import GitClient
 from tests.support.lfsclient import LfsDoor, OpenDoor, new_data, oid_of, stream, stream_oid
+from tests.support.relays import Line
 from tests.support.scripts import HF, Computer, ScriptFailed
 from tests.support.server import LiveHub, LiveUser
 
@@ -63,60 +61,6 @@ def stored(hub: LiveHub) -> Callable[[], set[str]]:
         return {path.relative_to(root).as_posix() for path in found if path.is_file()}
 
     return look
-
-
-class Cutting:
-    """The same server at another port, where the connection that brings the `left`-th byte breaks;
-    later ones hold."""
-
-    def __init__(self, port: int, left: int) -> None:
-        self._target, self._left, self._cut = ("127.0.0.1", port), left, False
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
-        self._open = contextlib.ExitStack()
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(30)
-        self._open.close()
-        self._server.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                inside = self._open.enter_context(self._server.accept()[0])
-                outside = self._open.enter_context(socket.create_connection(self._target))
-                for pair in ((inside, outside), (outside, inside)):
-                    self._threads.append(threading.Thread(target=self._carry, args=pair))
-                    self._threads[-1].start()
-
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-                self._left -= len(data)
-                if self._left < 0 and not self._cut:
-                    self._cut = True
-                    break
-        for each in (source, target):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture
-def cut_off() -> Iterator[Callable[[int, int], str]]:
-    """`cut_off(port, size)`: the address of a `Cutting`."""
-    with contextlib.ExitStack() as stack:
-
-        def make(port: int, size: int) -> str:
-            made = Cutting(port, size)
-            stack.callback(made.close)
-            return made.url
-
-        yield make
 
 
 def test_git_lfs_pushes_and_clones(door: LfsDoor, ada: LiveUser, git_lfs: GitClient) -> None:
@@ -200,13 +144,17 @@ def test_the_python_client_sends_parts(door: LfsDoor, mine: Computer, hub: LiveH
 
 
 def test_a_download_goes_on_after_the_connection_broke(
-    door: LfsDoor, mine: Computer, hub: LiveHub, cut_off: Callable[[int, int], str]
+    door: LfsDoor, mine: Computer, hub: LiveHub
 ) -> None:
     data = new_data(25_000_000)  # the client writes ten millions at a time
     door.keep("model.bin", data)
     begin = hub.log.stat().st_size
-    elsewhere = Computer(cut_off(hub.port, 15_000_000), mine.folder, mine.token)
-    elsewhere.hf("download", door.repo, "model.bin", "--local-dir", ".")
+    line = Line(hub.port, cut_after=15_000_000)
+    try:
+        elsewhere = Computer(line.url, mine.folder, mine.token)
+        elsewhere.hf("download", door.repo, "model.bin", "--local-dir", ".")
+    finally:
+        line.stop()
     assert (mine.folder / "model.bin").read_bytes() == data
     log = hub.log.read_text()[begin:]
     assert len(re.findall(r"resolve/\S+/model\.bin .*status=206", log)) == 1, log

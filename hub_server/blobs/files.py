@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from hub_server import faults
 from hub_server.blobs import fileparts
 from hub_server.blobs.errors import (
     BlobMissing,
@@ -224,6 +225,7 @@ class FileStore:
         ):
             data = stored.join(parts)
             self._publish(data, self.path_of(key))
+            faults.point("parts.joined")
             stored.forget()
 
     def abort_parts(self, key: Key, upload_id: str) -> None:

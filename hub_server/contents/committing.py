@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub_server import faults
 from hub_server.accounts import Caller
 from hub_server.contents import last_commits, rules
 from hub_server.contents.attributes import FILE_NAME, LARGEST, with_tracked
@@ -91,13 +92,16 @@ def commit(hub: Hub, caller: Caller, repo: ContentFacts, request: CommitRequest)
     deletion of nothing, the errors of `rules`, Unavailable when 30 s were not enough.
     """
     name = branch_name(repo, request.revision)
+    faults.point("commit.spooled")
     prepared = prepare(hub, caller, repo, request)
+    faults.point("commit.prepared")
     deadline = time.monotonic() + PATIENCE
     with hub.git.queue(repo.id):
         while True:
             view = hub.git.open(repo.id, default_branch=repo.default_branch)
             head = _head(view, name, repo, request)
             built = _build(prepared, view, name, head)
+            faults.point("commit.built")
             results = _land(prepared, built, RefUpdate(name, head, built.commit))
             if results is None:
                 if built.before is not None:
@@ -200,6 +204,7 @@ def _land(prepared: Prepared, built: _Built, change: RefUpdate) -> str | None:
     is_default = change.name == default
     record = record_or_none(built.snapshot, repo.kind, hub.settings.region) if is_default else None
     staged = stage(hub, repo.id, built.objects)
+    faults.point("commit.staged")
     landing = Landing(
         repo.id,
         prepared.caller,
@@ -210,6 +215,7 @@ def _land(prepared: Prepared, built: _Built, change: RefUpdate) -> str | None:
     )
     try:
         reason = land(hub, landing)[change.name]
+        faults.point("commit.landed")
     except HubError:
         hub.git.discard(staged)
         raise

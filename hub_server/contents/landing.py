@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from hub_server import faults
 from hub_server.accounts import Access, Caller, can_write, require
 from hub_server.cards import IndexRecord
 from hub_server.contents.hub import Hub
@@ -60,6 +61,7 @@ def land(hub: Hub, landing: Landing) -> dict[bytes, str | None]:
 def land_in(session: Session, hub: Hub, landing: Landing) -> dict[bytes, str | None]:
     """The same in a transaction that the caller has."""
     caller, repo = authorize_again(session, landing.caller, landing.repo_id)
+    faults.point("landing.begun")
     refused = landing.refused | _not_permitted(session, caller, repo, landing.updates)
     results: dict[bytes, str | None] = {
         change.name: refused.get(change.name) for change in landing.updates
@@ -75,6 +77,7 @@ def land_in(session: Session, hub: Hub, landing: Landing) -> dict[bytes, str | N
     if moved:
         hub.objects.claim(session, repo.id, landing.oids, caller.user_id)
         _announce(session, hub, repo, moved, landing)
+    faults.point("landing.written")
     return results
 
 

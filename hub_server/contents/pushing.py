@@ -7,6 +7,7 @@ from typing import BinaryIO
 import structlog
 from sqlalchemy import select
 
+from hub_server import faults
 from hub_server.accounts import Access, Caller, can_write, require
 from hub_server.cards import IndexRecord
 from hub_server.contents.cards_of import record_or_none
@@ -64,6 +65,7 @@ def accept_push(
     """
     view = hub.git.open(repo.id, default_branch=repo.default_branch)
     refused = dict(_refused_names(push, view))
+    faults.point("push.read")
     if not push.has_pack:
         return _landed(Arrived(hub, caller, repo, push, view), refused)
     with hub.git.work_folder() as folder:
@@ -79,6 +81,7 @@ def accept_push(
         except GitError as failure:
             log.info("push refused", repo=repo.full_name, reason=str(failure))
             return PushResults(dict.fromkeys(_names(push), "unpacker error"), str(failure))
+        faults.point("push.quarantined")
         refused = arrived.refused | refused
         return _landed(Arrived(hub, caller, repo, push, view, arrived), refused)
 
@@ -88,12 +91,14 @@ def _landed(arrived: Arrived, refused: dict[bytes, str]) -> PushResults:
     moving = [command for command in push.commands if command.name not in refused]
     if moving and not (push.atomic and refused):
         refused = refused | judge(arrived, moving)
+    faults.point("push.judged")
     verdict = verdicts(push, refused)
     accepted = [command for command in push.commands if verdict[command.name] is None]
     if not accepted:
         return PushResults(verdict, None, arrived.messages)
     pack = arrived.quarantine.pack if arrived.quarantine else None
     staged = [hub.git.stage(repo.id, pack)] if pack else []
+    faults.point("push.staged")
     landing = Landing(
         repo.id,
         arrived.caller,
@@ -106,6 +111,7 @@ def _landed(arrived: Arrived, refused: dict[bytes, str]) -> PushResults:
     try:
         with hub.git.queue(repo.id):
             results = land(hub, landing)
+            faults.point("push.landed")
     except HubError:
         for each in staged:
             hub.git.discard(each)

@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
+from hub_server import faults
 from hub_server.blobs import BlobStore
 from hub_server.db import Database, now
 from hub_server.db.tables.git import Pack
@@ -105,9 +106,12 @@ class GitStore:
         }
         with self.database.write() as session:
             number = session.execute(insert(Pack).values(row).returning(Pack.id)).scalar_one()
+        faults.point("pack.recorded")
         self.cache.put_aside(name, files.pack, files.idx)
         self.blobs.adopt(pack_key(name), files.pack)
+        faults.point("pack.stored")
         self.blobs.adopt(index_key(name), files.idx)
+        faults.point("pack.indexed")
         return StagedPack(number, name)
 
     def publish(

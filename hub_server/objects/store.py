@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from hub_server import faults
 from hub_server.blobs import BlobReader, BlobStore, Incoming, Received, UploadTarget
 from hub_server.db import Database
 from hub_server.errors import Unavailable
@@ -88,18 +89,23 @@ class Objects:
         Asks for permission once more. The caller has compared digest and size with the announced.
         """
         key = object_key(received.digest)
+        faults.point("upload.received")
         try:
             if self.blobs.local_path(key) is not None or self.blobs.size(key) != received.size:
                 self.blobs.adopt(key, received.path)
         finally:
             received.discard()
-        return self.keep(claim, received.digest, received.size)
+        faults.point("upload.adopted")
+        info = self.keep(claim, received.digest, received.size)
+        faults.point("upload.kept")
+        return info
 
     def keep(self, claim: Claim, sha256: str, size: int) -> ObjectInfo:
         """Record and link verified bytes that lie under their key; asks for permission."""
         with self.database.write() as session:
             authorize(session, claim)
             object_id = links.record(session, sha256, size)
+            faults.point("object.recorded")
             links.link(
                 session,
                 claim.repo_id,
@@ -128,6 +134,7 @@ class Objects:
         keys = [f"incoming/{secrets.token_hex(16)}" for _ in fresh]
         with ThreadPoolExecutor(AT_ONCE, "uploads") as pool:
             ids = list(pool.map(self._start_parts, keys, fresh))
+        faults.point("parts.started")
         with self.database.write() as session:
             begun = iter(
                 [
@@ -169,10 +176,13 @@ class Objects:
             with self.database.write() as session:
                 authorize(session, upload.claim)
                 uploads.expect_part(session, upload, number)
+            faults.point("part.expected")
             stored = self.blobs.put_part(upload.key, upload.store_upload_id, number, received.path)
             part = StoredPart(number, stored.size, stored.etag, received.digest)
+            faults.point("part.stored")
             with self.database.write() as session:
                 uploads.keep_part(session, upload, part)
+            faults.point("part.kept")
             self.prefixes.feed(upload.token, number, received.digest, received.path)
         finally:
             received.discard()

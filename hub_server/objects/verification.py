@@ -7,6 +7,7 @@ a client holds can change the object, so what is hashed is what is copied.
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from hub_server import faults
 from hub_server.blobs import BlobMissing, DigestMismatch, Part, PartsMissing, SizeMismatch
 from hub_server.errors import BadRequest, HubError, Unavailable
 from hub_server.jobs import enqueue
@@ -40,6 +41,7 @@ class Verification:
         """See `Objects.finish_upload`."""
         upload = self._objects.find_upload(token)
         if self._claim(upload):
+            faults.point("completion.claimed")
             self._guarded(upload, inline=upload.size <= INLINE)
         return self._wait(token, seconds)
 
@@ -74,6 +76,7 @@ class Verification:
         error: str | None = None
         try:
             self._join(upload)
+            faults.point("completion.joined")
             if inline:
                 self._verify(upload)
                 state = "done"
@@ -95,6 +98,7 @@ class Verification:
             uploads.end(session, upload, state, error)
             if to_job and state == "open":
                 enqueue(session, JOB, {"token": upload.token}, key=upload.token, max_attempts=6)
+        faults.point("completion.ended")
         if state in ("done", "failed"):
             self._blobs.abort_parts(upload.key, upload.store_upload_id)
             self._blobs.delete(upload.key)
@@ -125,10 +129,13 @@ class Verification:
             raise SizeMismatch(upload.size, size)
         if digest != upload.sha256:
             raise DigestMismatch(upload.sha256, digest)
+        faults.point("verification.hashed")
         key = object_key(upload.sha256)
         if self._blobs.size(key) != size:
             self._blobs.copy(upload.key, key)
+        faults.point("verification.copied")
         self._objects.keep(upload.claim, upload.sha256, size)
+        faults.point("verification.kept")
 
     def _hold(self, upload: UploadInfo) -> None:
         with self._database.write() as session:

@@ -131,31 +131,15 @@ _UNEXPANDABLE: dict[str, Field] = {
 _ONLY_WHEN_ASKED = {"baseModels", "downloadsAllTime", "resourceGroup", "trendingScore"}
 
 _IN_LISTS: dict[Kind, tuple[str, ...]] = {
-    "model": [
-        "likes",
-        "private",
-        "downloads",
-        "tags",
-        "pipeline_tag",
-        "library_name",
-        "createdAt",
-        "gated",
-        "lastModified",
-    ],  # type: ignore[dict-item]
-    "dataset": [
-        "author",
-        "sha",
-        "lastModified",
-        "gated",
-        "disabled",
-        "likes",
-        "private",
-        "downloads",
-        "tags",
-        "description",
-        "createdAt",
-    ],  # type: ignore[dict-item]
-    "space": ["likes", "private", "tags", "sdk", "createdAt", "lastModified", "title", "emoji"],  # type: ignore[dict-item]
+    "model": (
+        *("likes", "private", "downloads", "tags", "pipeline_tag", "library_name"),
+        *("createdAt", "gated", "lastModified"),
+    ),
+    "dataset": (
+        *("author", "sha", "lastModified", "gated", "disabled", "likes", "private"),
+        *("downloads", "tags", "description", "createdAt"),
+    ),
+    "space": ("likes", "private", "tags", "sdk", "createdAt", "lastModified", "title", "emoji"),
 }
 IN_FULL = ("author", "sha", "lastModified", "disabled", "siblings")
 

@@ -17,7 +17,7 @@ router = APIRouter(route_class=RepoRoute, tags=["files"])
 
 REVALIDATED = "private, no-cache"
 """A branch moves: browsers keep the bytes and ask with the ETag whether they still hold."""
-EMBEDDED = ("document", "iframe")
+VISITS = ("document", "iframe")
 
 
 @router.get("/{repo:repo}/resolve/{rest:rawrest}", response_class=Response)
@@ -95,7 +95,7 @@ def _redirected(request: Request, hub: Hub, file: ResolvedFile) -> Response | No
 
     What a page of ours embeds comes through the hub, as its policy knows no other origin.
     """
-    embedded = request.headers.get("sec-fetch-dest", "document") not in EMBEDDED
+    embedded = request.headers.get("sec-fetch-dest", "document") not in VISITS
     if not file.lfs or not hub.objects.direct or request.method == "HEAD" or embedded:
         return None
     shown = disposition(file.name, inline=False)

@@ -33,7 +33,7 @@ from hub_server.edge.origin import OriginMiddleware, Origins
 from hub_server.edge.paths import RawPath
 from hub_server.events import Events, RefsUpdated
 from hub_server.git import GitProgram
-from hub_server.gitstore import GitStore
+from hub_server.gitstore import GitStore, Heartbeat, blobs_are_kept
 from hub_server.jobs import Handler, Periodic, Worker
 from hub_server.keys import Keys
 from hub_server.objects import Objects
@@ -107,6 +107,8 @@ def purge_repos(hub: Hub) -> None:
     """Rows of repositories deleted long ago go first, then the blobs nobody names any more."""
     before = now() - timedelta(days=hub.settings.deleted_repo_days)
     with hub.database.write() as session:
+        if blobs_are_kept(session):
+            return  # a backup copies what it saw; the next turn comes within the hour
         purged = repos.purge_deleted(session, before=before)
     for name in (name for each in purged for name in each.packs):
         hub.git.forget_blobs(name)
@@ -179,6 +181,8 @@ async def _lifespan(routes: FastAPI) -> AsyncIterator[None]:
     routes.state.generators = CapacityLimiter(max(2, hub.settings.threads // 2))
     working = make_worker(hub)
     thread = threading.Thread(target=working.run, name="jobs", daemon=True)
+    heartbeat = Heartbeat(hub.database)
+    heartbeat.start()
     if hub.settings.jobs:
         thread.start()
     try:
@@ -187,4 +191,5 @@ async def _lifespan(routes: FastAPI) -> AsyncIterator[None]:
         working.stop()
         if thread.is_alive():
             await to_thread.run_sync(thread.join, 10)
+        await to_thread.run_sync(heartbeat.stop)
         hub.close()

@@ -22,6 +22,7 @@ from hub_server.cli.supervisor import Supervisor, end_with_parent
 from hub_server.db.facts import claim_fact
 from hub_server.db.schema import Schema
 from hub_server.errors import HubError
+from hub_server.gitstore import Heartbeat
 from hub_server.keys import Keys
 from hub_server.settings import Settings, SettingsError, data_path
 
@@ -102,12 +103,15 @@ def worker(settings: Settings) -> None:
         _check_key(session, settings)
     hub = build_hub(settings)
     working = make_worker(hub)
+    heartbeat = Heartbeat(hub.database)
+    heartbeat.start()
     thread = threading.Thread(target=working.run, name="jobs")  # the main thread hears signals
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: working.stop())
     click.echo("Working", err=True)
     thread.start()
     thread.join()
+    heartbeat.stop()
     hub.close()
 
 

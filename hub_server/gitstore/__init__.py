@@ -2,6 +2,7 @@
 
 from hub_server.gitstore.cache import DamagedPack
 from hub_server.gitstore.garbage import Collected, collect, collect_orphans
+from hub_server.gitstore.keeping import Heartbeat, blobs_are_kept, keep_blobs, living_nodes
 from hub_server.gitstore.leases import Held, LeaseLost, acquire, check, release, renew
 from hub_server.gitstore.publishing import (
     PackGone,
@@ -29,6 +30,7 @@ __all__ = [
     "Collected",
     "DamagedPack",
     "GitStore",
+    "Heartbeat",
     "Held",
     "LeaseLost",
     "PackGone",
@@ -38,9 +40,12 @@ __all__ = [
     "ResolvedRevision",
     "StagedPack",
     "acquire",
+    "blobs_are_kept",
     "check",
     "collect",
     "collect_orphans",
+    "keep_blobs",
+    "living_nodes",
     "lock_repository",
     "ref_candidates",
     "release",

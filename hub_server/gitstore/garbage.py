@@ -1,7 +1,7 @@
 """What crashed or lost uploads leave behind, and how it goes: the row first, then the blobs.
 
 So no row ever names bytes that are being removed; a crash in between leaves blobs without a row,
-which `orphans` finds.
+which `orphans` finds. While a backup is at work nothing goes (see `keeping`).
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from sqlalchemy import and_, delete, or_, select
 
 from hub_server.db import database_clock
 from hub_server.db.tables.git import Pack
+from hub_server.gitstore.keeping import blobs_are_kept
 from hub_server.gitstore.store import GitStore
 
 UPLOADING = timedelta(hours=24)
@@ -60,6 +61,8 @@ def orphans(store: GitStore, older_than: timedelta) -> Iterator[tuple[str, int]]
 def _take(store: GitStore, uploading: timedelta, retired: timedelta) -> list[tuple[str, int]]:
     """Delete some rows of garbage; what they name is nobody's any more."""
     with store.database.write() as session:
+        if blobs_are_kept(session):
+            return []
         clock = database_clock(session)
         old = or_(
             and_(Pack.state == "uploading", Pack.created_at < clock - uploading),

@@ -4,16 +4,25 @@ A holder may be slow and not know that its lease ran out; so whatever it commits
 together with `check`, which refuses a fence that is no longer the newest.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from hub_server.db import database_clock, insert_ignore
+from hub_server.db import Database, database_clock, insert_ignore
 from hub_server.db.tables.git import Lease
-from hub_server.errors import Conflict
+from hub_server.errors import Conflict, HubError
+
+log = structlog.get_logger("hub.leases")
+
+HOLD = 60.0
+"""Seconds after which others may take over what a dead process held."""
 
 
 class LeaseLost(Conflict):
@@ -60,6 +69,47 @@ def check(session: Session, held: Held) -> None:
 def release(session: Session, held: Held) -> None:
     """Let others have it at once; the row stays, so that the fence goes on growing."""
     _under_fence(session, held, database_clock(session))
+
+
+@contextmanager
+def hold(database: Database, name: str, seconds: float = HOLD) -> Iterator[Held | None]:
+    """Hold `name` while the block runs, renewed by a thread; None while somebody else does.
+
+    The block is not told when the lease is lost: `check` is, where its work commits.
+    """
+    with database.write() as session:
+        held = acquire(session, name, seconds)
+    if held is None:
+        yield None
+        return
+    done = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(database, held, seconds, done), daemon=True)
+    keeper.start()
+    try:
+        yield held
+    finally:
+        done.set()
+        keeper.join()
+        _give_back(database, held)
+
+
+def _keep(database: Database, held: Held, seconds: float, done: threading.Event) -> None:
+    while not done.wait(seconds / 3):
+        try:
+            with database.write() as session:
+                renew(session, held, seconds)
+        except LeaseLost:
+            return
+        except HubError as failure:
+            log.warning("lease not renewed", name=held.name, error=str(failure))
+
+
+def _give_back(database: Database, held: Held) -> None:
+    try:
+        with database.write() as session:
+            release(session, held)
+    except HubError as failure:  # lost, or no database: then it runs out by itself
+        log.info("lease not given back", name=held.name, error=str(failure))
 
 
 def _under_fence(session: Session, held: Held, ends: datetime) -> None:

@@ -17,6 +17,7 @@ from hub_server.db.tables.objects import (
     PendingLink,
     Upload,
 )
+from hub_server.gitstore import blobs_are_kept
 from hub_server.objects import uploads
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _collect(session: Session, blobs: BlobStore, object_id: int, before: datetim
         .where(LargeObject.id == object_id, LargeObject.idle_since < before, _unlinked())
         .with_for_update()
     ).first()
-    if held is None:
+    if held is None or blobs_are_kept(session):
         return False
     keys = session.scalars(select(ObjectForm.key).where(ObjectForm.object_id == object_id)).all()
     for key in keys:

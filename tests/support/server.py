@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -28,6 +28,8 @@ class DidNotStart(Exception):
 @dataclass
 class LiveHub:
     """`settings` are HUB_… variables. `url` has no slash at its end."""
+
+    module: ClassVar[str] = "hub_server"
 
     data_dir: Path
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -47,7 +49,7 @@ class LiveHub:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         begin = self.log.stat().st_size if self.log.exists() else 0
         command = [
-            sys.executable, "-m", "hub_server", "serve", "--port", str(self.port),
+            sys.executable, "-m", self.module, "serve", "--port", str(self.port),
             "--workers", str(self.workers),
         ]  # fmt: skip
         with self.log.open("ab") as output:

@@ -1,0 +1,1 @@
+"""Figures beside their references; see `python -m bench`."""

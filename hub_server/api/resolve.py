@@ -7,10 +7,19 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from hub_server import contents, repos
-from hub_server.api.routing import RepoRoute, at_revision
+from hub_server.api.routing import RepoRoute
 from hub_server.api.shapes import flag
 from hub_server.contents import Hub, ResolvedFile
-from hub_server.edge import Download, disposition, hub_of, reading, repo_ref, send, sniff
+from hub_server.edge import (
+    Download,
+    at_revision,
+    disposition,
+    hub_of,
+    reading,
+    repo_ref,
+    send,
+    sniff,
+)
 from hub_server.edge.files import OPAQUE, SNIFF_BYTES
 
 router = APIRouter(route_class=RepoRoute, tags=["files"])

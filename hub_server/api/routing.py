@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from itertools import islice
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from fastapi import Request
@@ -12,11 +11,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from hub_server.edge import revision_and_path, small_body
-from hub_server.errors import BadRequest, HubError, RevisionNotFound
+from hub_server.edge import small_body
+from hub_server.errors import BadRequest, HubError
 
 SMALL_BODY = 1024 * 1024
-READINGS = 8
 """So many prefixes are tried as the name of a branch, where a proxy decoded its slashes."""
 
 Found = TypeVar("Found")
@@ -88,20 +86,6 @@ def _body_of(endpoint: Callable[..., Any]) -> dict[str, Any] | None:
             if isinstance(mark, Depends) and isinstance(mark.dependency, JsonBody):
                 return dict(mark.dependency.model.model_json_schema())
     return None
-
-
-def at_revision(rest: str, look: Callable[[str, str], Found]) -> Found:
-    """What `look` says of the first reading of `rest` whose revision exists.
-
-    Raises the RevisionNotFound of the likeliest reading.
-    """
-    first: RevisionNotFound | None = None
-    for revision, path in islice(revision_and_path(rest), READINGS):
-        try:
-            return look(revision, path)
-        except RevisionNotFound as failure:
-            first = first or failure
-    raise first or RevisionNotFound(rest)
 
 
 def asked_revision(request: Request) -> str:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from hub_server import contents
-from hub_server.api.routing import RepoRoute, asked_revision, at_revision
+from hub_server.api.routing import RepoRoute, asked_revision
 from hub_server.api.shapes import TRUE, flag, git_stamp, without_none
 from hub_server.contents import TreeEntry
 from hub_server.edge import (
@@ -17,6 +17,7 @@ from hub_server.edge import (
     ReadableRepo,
     ReadSession,
     TheHub,
+    at_revision,
     content_length,
     link_next,
     small_body,

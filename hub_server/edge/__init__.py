@@ -24,7 +24,7 @@ from hub_server.edge.deps import (
 from hub_server.edge.files import Download, disposition, send, sniff
 from hub_server.edge.growing import Budget, GrowingResponse
 from hub_server.edge.paging import AskedPage, Paging, cut, link_next
-from hub_server.edge.paths import RepoRef, repo_path, revision_and_path
+from hub_server.edge.paths import RepoRef, at_revision, repo_path, revision_and_path
 
 __all__ = [
     "AdminRepo",
@@ -48,6 +48,7 @@ __all__ = [
     "VisibleRepo",
     "WritableRepo",
     "WriteSession",
+    "at_revision",
     "content_length",
     "cut",
     "disposition",

@@ -5,17 +5,22 @@ segment is decoded alone; a slash inside one travels as `SLASH`, a lone surrogat
 text can hold, and the path convertors of this module turn it back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hub_server.db.tables.repos import Kind
+from hub_server.errors import RevisionNotFound
 
 SLASH = "\ud800"
 PLAIN = "!#$%&'()*+,-./:;=?@[]^_`{|}~"
+READINGS = 8
+Found = TypeVar("Found")
 FULL_REFS = ("heads", "tags", "pr", "convert")
 
 
@@ -94,6 +99,20 @@ def revision_and_path(rest: str) -> Iterator[tuple[str, str]]:
     for count in range(first, len(segments) + 1):
         revision = "/".join(segments[:count]).replace(SLASH, "/")
         yield revision, "/".join(segments[count:]).replace(SLASH, "/")
+
+
+def at_revision(rest: str, look: Callable[[str, str], Found]) -> Found:
+    """What `look(revision, path)` says of the first reading of `rest` whose revision exists.
+
+    Raises the RevisionNotFound of the likeliest reading.
+    """
+    first: RevisionNotFound | None = None
+    for revision, path in islice(revision_and_path(rest), READINGS):
+        try:
+            return look(revision, path)
+        except RevisionNotFound as failure:
+            first = first or failure
+    raise first or RevisionNotFound(rest)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from hub_server.git.types import Kind, NewObject, PackFiles
 _NUMBERS: dict[Kind, int] = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _STORED_TREE = 262_144  # ids do not compress; above this, time counts for more than a third saved
 _QUICK = 65_536
+_SAMPLE = 16_384
+_WORTH = 0.95  # pictures, weights and archives do not get smaller: they are stored as they are
 _FAR = 0x8000_0000
 
 
@@ -114,7 +116,10 @@ def _level(new: NewObject) -> int:
     size = len(new.data)
     if new.kind == "tree":
         return 0 if size > _STORED_TREE else 1
-    return 1 if size > _QUICK else 6
+    if size <= _QUICK:
+        return 6
+    middle = new.data[size // 2 : size // 2 + _SAMPLE]
+    return 1 if len(zlib.compress(middle, 1)) < _WORTH * len(middle) else 0
 
 
 def _fanout(ordered: Sequence[IndexLine]) -> bytes:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from urllib.parse import quote
 
 from sqlalchemy.orm import Session
@@ -10,11 +9,8 @@ from sqlalchemy.orm import Session
 from hub_server import contents, repos
 from hub_server.contents import Hub, RefInfo, Snapshot
 from hub_server.db.tables.repos import Repo
-from hub_server.edge import revision_and_path
-from hub_server.errors import RevisionNotFound
+from hub_server.edge import at_revision
 from hub_server.web.views.shared import Crumb, Revisions
-
-READINGS = 8
 
 
 @dataclass(frozen=True)
@@ -37,15 +33,12 @@ class Place:
 
 def find_place(hub: Hub, session: Session, repo: Repo, rest: str) -> Place:
     """What `rest` (revision and path) names; raises RevisionNotFound."""
-    first: RevisionNotFound | None = None
-    for revision, path in islice(revision_and_path(rest), READINGS):
-        try:
-            found = contents.snapshot(hub, session, repo, revision)
-        except RevisionNotFound as failure:
-            first = first or failure
-        else:
-            return Place(repo, revision, path, found)
-    raise first or RevisionNotFound(rest)
+    return at_revision(
+        rest,
+        lambda revision, path: Place(
+            repo, revision, path, contents.snapshot(hub, session, repo, revision)
+        ),
+    )
 
 
 def quoted(path: str) -> str:

@@ -15,7 +15,13 @@ from sqlalchemy.orm import Session
 from hub_server.accounts import Caller, can_read, visible_clause
 from hub_server.db import insert_ignore, now, upsert
 from hub_server.db.tables.accounts import Account
-from hub_server.db.tables.objects import LargeObject, ObjectForm, ObjectLink, PendingLink
+from hub_server.db.tables.objects import (
+    LargeObject,
+    ObjectForm,
+    ObjectLink,
+    PendingLink,
+    RemovedLink,
+)
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import Forbidden, Unavailable, Unprocessable
 
@@ -231,16 +237,31 @@ def forget(session: Session, object_id: int) -> None:
 
 
 def unlink(session: Session, repo_id: int, sha256s: Collection[str]) -> int:
-    """Take the objects from the repository; returns how many it had."""
+    """Take the objects from the repository; returns how many it had.
+
+    That it was done is noted, so that pointers of old commits do not count as damage.
+    """
     gone = 0
     for some in _portions(sorted(set(sha256s))):
-        ids = select(LargeObject.id).where(LargeObject.sha256.in_(some))
+        linked = is_linked(session, repo_id, some)
+        ids = [info.id for info in linked.values()]
         mine = delete(ObjectLink).where(
             ObjectLink.repo_id == repo_id, ObjectLink.object_id.in_(ids)
         )
         result: Any = session.execute(mine)
         gone += int(result.rowcount)
+        row = {"repo_id": repo_id, "removed_at": now()}
+        insert_ignore(session, RemovedLink, [{**row, "sha256": each} for each in linked])
     return gone
+
+
+def removed(session: Session, repo_id: int, sha256s: Collection[str]) -> set[str]:
+    """Those of the oids that were taken from the repository on purpose, at some time."""
+    found: set[str] = set()
+    for some in _portions(sorted(set(sha256s))):
+        noted = select(RemovedLink.sha256).where(RemovedLink.repo_id == repo_id)
+        found.update(session.scalars(noted.where(RemovedLink.sha256.in_(some))))
+    return found
 
 
 def copy_links(session: Session, source_id: int, target_id: int, user_id: int | None) -> None:

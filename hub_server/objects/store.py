@@ -36,6 +36,7 @@ class Objects:
     link = staticmethod(links.link)
     claim = staticmethod(links.claim)
     unlink = staticmethod(links.unlink)
+    removed = staticmethod(links.removed)
     copy_links = staticmethod(links.copy_links)
     list_linked = staticmethod(links.list_linked)
     linked_size = staticmethod(links.linked_size)

@@ -52,6 +52,18 @@ class ObjectLink(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class RemovedLink(Base):
+    """The repository's owners took the object away: its pointers in old commits lead nowhere."""
+
+    __tablename__ = "removed_link"
+
+    repo_id: Mapped[int] = mapped_column(
+        ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True
+    )
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    removed_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class PendingLink(Base):
     """What a reader uploaded for a pull request: theirs alone until a commit names it."""
 

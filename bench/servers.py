@@ -69,6 +69,9 @@ def hub(**settings: str) -> Iterator[BenchHub]:
         live = BenchHub(Path(folder) / "data", {"HUB_LOG_LEVEL": "warning", **settings})
         try:
             yield live.start()
+        except Exception:
+            print(live.log.read_text(errors="replace")[-4000:], file=sys.stderr)
+            raise
         finally:
             live.close()
 

@@ -44,7 +44,7 @@ class LargeFiles(RuleBroken, TooLarge):
             files=named,
             details=[
                 "Store them with Git LFS, also in commits that were made but not pushed yet:",
-                f'  git lfs migrate import --everything --include="{",".join(endings)}"',
+                f'  git lfs migrate import --include="{",".join(endings)}"',
                 "then push again. Over HTTP, upload them as large files.",
             ],
         )

@@ -250,7 +250,7 @@ def test_a_file_too_large_for_git_is_refused_with_the_way_out(git: GitClient, cl
     git.commit(clone.work, {"weights/model.data": os.urandom(11 * 1024 * 1024)})
     said = git.refused("push", "origin", "HEAD:main", cwd=clone.work)
     assert "weights/model.data (11.5 MB)" in said
-    assert 'git lfs migrate import --everything --include="*.data"' in said
+    assert 'git lfs migrate import --include="*.data"' in said
     assert "[remote rejected]" in said
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,6 +80,43 @@ def test_git_lfs_pushes_and_clones(door: LfsDoor, ada: LiveUser, git_lfs: GitCli
     git_lfs("push", "origin", "main:again", cwd=first)
     # Another branch and another clone find everything there already.
     assert "Uploading" not in git_lfs.said("lfs", "push", "--all", "origin", cwd=second)
+
+
+def test_other_kinds_and_former_names(ada: LiveUser, git_lfs: GitClient) -> None:
+    """Clones made before a move go on working, for large files too."""
+    repo = ada.make_repo("weights-of-old", kind="dataset")
+    url = ada.git_url(repo, kind="dataset")
+    clone = git_lfs.clone(url, "clone")
+    git_lfs("lfs", "track", "*.dat", cwd=clone)
+    git_lfs.commit(clone, {"a.dat": os.urandom(3000)})
+    git_lfs("push", "origin", "main", cwd=clone)
+    with ada.client() as client:
+        body = {"fromRepo": repo, "toRepo": f"{ada.name}/weights-of-new", "type": "dataset"}
+        assert client.post("/api/repos/move", json=body).status_code == 200
+    data = os.urandom(3000)
+    git_lfs.commit(clone, {"b.dat": data})
+    git_lfs("push", "origin", "main", cwd=clone)
+    fresh = git_lfs.clone(url, "fresh")
+    assert (fresh / "b.dat").read_bytes() == data
+    assert "2 verified" in git_lfs("lfs", "prune", "--verify-remote", "--force", cwd=fresh)
+
+
+def test_the_advice_after_a_refused_push_works(
+    door: LfsDoor, ada: LiveUser, git_lfs: GitClient
+) -> None:
+    """A large file outside LFS, noticed too late: what the refusal says is done to the letter."""
+    clone = git_lfs.clone(ada.git_url(door.repo), "clone")
+    data = os.urandom(11_000_000)
+    git_lfs.commit(clone, {"big.raw": data, "other.npyz": data[:-1]})
+    git_lfs.commit(clone, {"words.txt": "later"})
+    said = git_lfs.refused("push", "origin", "main", cwd=clone)
+    advice = re.search(r"git (lfs migrate import .*?) *$", said, re.MULTILINE)
+    assert advice, said
+    git_lfs(*shlex.split(advice[1]), cwd=clone)
+    git_lfs("push", "origin", "main", cwd=clone)
+    answer = door.plain.get(f"/{door.repo}/resolve/main/big.raw")
+    assert answer.content == data
+    assert answer.headers["X-Linked-Etag"] == f'"{oid_of(data)}"'
 
 
 def test_git_lfs_sends_parts_with_the_clients_agent(

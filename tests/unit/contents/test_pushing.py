@@ -179,7 +179,7 @@ def test_a_large_file_is_refused_by_name_with_a_way_out(local: Local) -> None:
     assert "Git LFS" in str(results.refs[MAIN.encode()])
     told = "\n".join(results.messages)
     assert "sub/big.bin (11.5 MB)" in told
-    assert 'git lfs migrate import --everything --include="*.bin"' in told
+    assert 'git lfs migrate import --include="*.bin"' in told
     assert local.head == head
     assert packs(local) == ["live"]
 

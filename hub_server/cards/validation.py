@@ -15,12 +15,6 @@ from hub_server.cards.front_matter import Card, read_card
 from hub_server.cards.problems import Problem, brief, problem
 
 MAX_TAG = 100
-_BODY_SECTIONS = re.compile(
-    r"^#{1,6}[^\n]*\b(?:descriptions?|details|summary|uses?|usage|limitations?|bias|risks?|train"
-    r"(?:ing|ed)?|evaluation|results?|performance|citations?|how to|get started|example|structure|"
-    r"overview|intro(?:duction)?|about|licen[cs]e|dataset|model)\b",
-    re.IGNORECASE | re.MULTILINE,
-)
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
@@ -198,11 +192,6 @@ def _gate_field(seen: Examination, path: tuple[str | int, ...], spec: Any) -> No
             seen.error(path, '"{path}" is a "select" and needs "options"')
 
 
-def _sections(seen: Examination) -> None:
-    if not _BODY_SECTIONS.search(seen.card.body[:200_000]):
-        seen.warn((), "The card has none of the recommended sections (description, uses, …)")
-
-
 def _dataset_ids(seen: Examination) -> None:
     for path, value in strings(("datasets",), seen.get("datasets")):
         if not is_repo_id(value):
@@ -219,7 +208,7 @@ def _tag_names(seen: Examination) -> None:
 Rule = Callable[[Examination], None]
 _COMMON: tuple[Rule, ...] = (_license, _license_names, _string_lists, _tag_names, _dataset_ids)
 _BY_KIND: dict[Kind, tuple[Rule, ...]] = {
-    "model": (_language, _gating, *rules_models.RULES, _sections),
-    "dataset": (_language, _gating, *rules_datasets.RULES, _sections),
+    "model": (_language, _gating, *rules_models.RULES),
+    "dataset": (_language, _gating, *rules_datasets.RULES),
     "space": rules_spaces.RULES,
 }

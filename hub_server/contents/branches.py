@@ -169,9 +169,8 @@ def _move(
             record = record_or_none(seen, repo.kind, hub.settings.region)
     packs = [staged] if staged else []
     with hub.git.queue(repo.id):
-        reason = land(hub, Landing(repo.id, caller, [change], staged=packs, record=record))[
-            change.name
-        ]
+        landing = Landing(repo.id, caller, [change], repo.prunes, staged=packs, record=record)
+        reason = land(hub, landing)[change.name]
     if reason is None:
         return
     if reason == EXISTS:

@@ -43,6 +43,7 @@ from hub_server.git import (
 from hub_server.gitstore import (
     HEADS,
     PULLS,
+    Pruned,
     RefUpdate,
     Repository,
 )
@@ -102,7 +103,11 @@ def commit(hub: Hub, caller: Caller, repo: ContentFacts, request: CommitRequest)
             head = _head(view, name, repo, request)
             built = _build(prepared, view, name, head)
             faults.point("commit.built")
-            results = _land(prepared, built, RefUpdate(name, head, built.commit))
+            try:
+                results = _land(prepared, built, RefUpdate(name, head, built.commit))
+            except Pruned as gone:  # perhaps what a copy was made from: look again
+                prepared = prepare(hub, caller, repo, request, prunes=gone.prunes)
+                continue
             if results is None:
                 if built.before is not None:
                     last_commits.carry_forward(built.before, built.snapshot)
@@ -209,6 +214,7 @@ def _land(prepared: Prepared, built: _Built, change: RefUpdate) -> str | None:
         repo.id,
         prepared.caller,
         [change],
+        prepared.prunes,
         staged=[*prepared.staged, staged],
         oids=prepared.oids,
         record=record,

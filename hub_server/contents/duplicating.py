@@ -16,7 +16,7 @@ from hub_server.db import now
 from hub_server.db.tables.git import Pack
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import HubError
-from hub_server.gitstore import RefUpdate, StagedPack
+from hub_server.gitstore import Pruned, RefUpdate, StagedPack
 from hub_server.gitstore.records import index_key, pack_key
 
 
@@ -50,9 +50,13 @@ def _copy(hub: Hub, caller: Caller, source: ContentFacts, target: Repo) -> None:
         record = record_or_none(seen, source.kind, hub.settings.region)
     updates = [RefUpdate(line.name, None, line.id, line.peeled) for line in lines]
     with hub.database.write() as session:
-        authorize_again(session, caller, source.id, Access.READ)
+        now_there = authorize_again(session, caller, source.id, Access.READ)[1]
+        if now_there.prunes != source.prunes:
+            raise Pruned(now_there.prunes)
         hub.objects.copy_links(session, source.id, target.id, caller.user_id)
-        landing = Landing(target.id, caller, updates, staged=staged, atomic=True, record=record)
+        landing = Landing(
+            target.id, caller, updates, target.prunes, staged=staged, atomic=True, record=record
+        )
         land_in(session, hub, landing)
 
 

@@ -64,6 +64,7 @@ def initial_commit(
         repo.id,
         caller,
         [RefUpdate(name, None, commit.id)],
+        repo.prunes,
         staged=[stage(hub, repo.id, made.values())],
         record=record_or_none(seen, repo.kind, hub.settings.region),
     )

@@ -21,7 +21,15 @@ from hub_server.db.tables.git import Pack, RefLog
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import InvalidCredentials, RepoNotFound
 from hub_server.events import RefChange, RefsUpdated
-from hub_server.gitstore import CONVERTS, HEADS, PULLS, RefUpdate, StagedPack
+from hub_server.gitstore import (
+    CONVERTS,
+    HEADS,
+    PULLS,
+    Pruned,
+    RefUpdate,
+    StagedPack,
+    lock_repository,
+)
 from hub_server.repos import RepoRow
 
 NO_PULL = "pull requests are opened first, then pushed to"
@@ -34,13 +42,15 @@ _PULL = re.compile(rb"refs/pr/[1-9][0-9]{0,8}")
 class Landing:
     """What shall become true at once.
 
-    `oids`: large files that the new commits point at, checked by `rules`. `record`: what the
-    catalog keeps of the new default branch, where that is among `updates`.
+    `prunes`: the repository's number before anything of it was looked at. `oids`: large files that
+    the new commits point at, checked by `rules`. `record`: what the catalog keeps of the new
+    default branch, where that is among `updates`.
     """
 
     repo_id: int
     caller: Caller
     updates: Sequence[RefUpdate]
+    prunes: int
     staged: Sequence[StagedPack] = ()
     atomic: bool = False
     oids: Collection[str] = ()
@@ -52,7 +62,8 @@ class Landing:
 def land(hub: Hub, landing: Landing) -> dict[bytes, str | None]:
     """None for each ref that moved, else why it did not.
 
-    Raises RepoNotFound or Forbidden if the caller has lost the right meanwhile.
+    Raises RepoNotFound or Forbidden if the caller has lost the right meanwhile, Pruned if objects
+    that the caller may have seen are gone.
     """
     with hub.database.write() as session:
         return land_in(session, hub, landing)
@@ -60,7 +71,10 @@ def land(hub: Hub, landing: Landing) -> dict[bytes, str | None]:
 
 def land_in(session: Session, hub: Hub, landing: Landing) -> dict[bytes, str | None]:
     """The same in a transaction that the caller has."""
+    lock_repository(session, landing.repo_id)
     caller, repo = authorize_again(session, landing.caller, landing.repo_id)
+    if repo.prunes != landing.prunes:
+        raise Pruned(repo.prunes)
     faults.point("landing.begun")
     refused = landing.refused | _not_permitted(session, caller, repo, landing.updates)
     results: dict[bytes, str | None] = {

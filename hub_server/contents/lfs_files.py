@@ -102,7 +102,9 @@ def _rewritten(
         record = record_or_none(
             of_commit(hub, repo.id, objects, head), repo.kind, hub.settings.region
         )
-    return Landing(repo.id, caller, updates, staged=[staged], atomic=True, record=record)
+    return Landing(
+        repo.id, caller, updates, repo.prunes, staged=[staged], atomic=True, record=record
+    )
 
 
 def _names(hub: Hub, view: Repository, wanted: set[str]) -> dict[str, tuple[str, str | None]]:

@@ -75,8 +75,8 @@ class Memory:
     files: Recent[tuple[int, ObjectId, str], FileFacts] = field(
         default_factory=lambda: Recent(50_000)
     )
-    commits: Recent[tuple[int, str], bool] = field(default_factory=lambda: Recent(20_000))
-    """Ids that are known to be commits of the repository."""
+    commits: Recent[tuple[int, int, str], bool] = field(default_factory=lambda: Recent(20_000))
+    """Ids that are known to be commits of the repository, until objects are pruned again."""
     blobs: Recent[ObjectId, BlobFacts] = field(default_factory=lambda: Recent(200_000))
     trees: Recent[ObjectId, RawTree] = field(default_factory=lambda: Recent(16))
     """Few: one folder of 100,000 files takes 4 MB."""

@@ -57,6 +57,8 @@ class Prepared:
     oids: set[str]
     tracked: list[str]
     staged: list[StagedPack]
+    prunes: int
+    """The repository's number before it was looked at."""
 
 
 def stage(hub: Hub, repo_id: int, objects: Iterable[NewObject]) -> StagedPack:
@@ -65,7 +67,15 @@ def stage(hub: Hub, repo_id: int, objects: Iterable[NewObject]) -> StagedPack:
         return hub.git.stage(repo_id, write_pack(objects, folder, durable=False))
 
 
-def prepare(hub: Hub, caller: Caller, repo: ContentFacts, request: CommitRequest) -> Prepared:
+def prepare(
+    hub: Hub,
+    caller: Caller,
+    repo: ContentFacts,
+    request: CommitRequest,
+    *,
+    prunes: int | None = None,
+) -> Prepared:
+    """`prunes` as in Landing, by default what the facts say."""
     for operation in request.operations:
         checked_path(operation.path.rstrip("/"))
     sizes = _large_files(hub, caller, repo, request.operations)
@@ -91,7 +101,8 @@ def prepare(hub: Hub, caller: Caller, repo: ContentFacts, request: CommitRequest
             tracked += [operation.path] if copied else []
     oids = set(sizes) | rules.check_pointers(hub, caller, repo.id, pointers)
     staged = _stage_apart(hub, repo.id, request, blobs)
-    return Prepared(hub, caller, repo, request, blobs, ids, oids, tracked, staged)
+    prunes = repo.prunes if prunes is None else prunes
+    return Prepared(hub, caller, repo, request, blobs, ids, oids, tracked, staged, prunes)
 
 
 def _large_files(

@@ -1,7 +1,7 @@
 """Accepting `git push`: quarantine, the rules, the store, then the landing that commits share."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import structlog
@@ -24,16 +24,18 @@ from hub_server.git import (
     NotACommit,
     ObjectId,
     PackSet,
+    check_connected,
     check_ref_name,
     peel,
 )
 from hub_server.git.receive import Command, Push, ReceiveLimits, quarantine, verdicts
-from hub_server.gitstore import PULLS, RefUpdate, Repository
+from hub_server.gitstore import PULLS, Pruned, RefUpdate, Repository
 
 log = structlog.get_logger("hub.push")
 
 DEFAULT_GONE = "the default branch cannot be deleted"
 CONVERTS_ARE_OURS = "refs/convert is written by the hub"
+PUSH_AGAIN = "objects it builds upon were removed at this moment; push again"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ def accept_push(
     if not push.has_pack:
         return _landed(Arrived(hub, caller, repo, push, view), refused)
     with hub.git.work_folder() as folder:
+        if repo.prunes:  # the folder that all views share may show what is gone
+            view = view.apart(folder / "known")
         try:
             arrived = quarantine(
                 push,
@@ -103,15 +107,15 @@ def _landed(arrived: Arrived, refused: dict[bytes, str]) -> PushResults:
         repo.id,
         arrived.caller,
         [_update(arrived, command) for command in accepted],
+        repo.prunes,
         staged=staged,
         atomic=push.atomic,
         oids=arrived.oids,
         record=_record(arrived, accepted),
     )
     try:
-        with hub.git.queue(repo.id):
-            results = land(hub, landing)
-            faults.point("push.landed")
+        results = _moved(arrived, landing)
+        faults.point("push.landed")
     except HubError:
         for each in staged:
             hub.git.discard(each)
@@ -120,6 +124,34 @@ def _landed(arrived: Arrived, refused: dict[bytes, str]) -> PushResults:
         for each in staged:
             hub.git.discard(each)
     return PushResults(verdict | results, None, arrived.messages)
+
+
+def _moved(arrived: Arrived, landing: Landing) -> dict[bytes, str | None]:
+    """Land; where objects were pruned since they were looked at, look again first."""
+    hub = arrived.hub
+    while True:
+        try:
+            with hub.git.queue(landing.repo_id):
+                return land(hub, landing)
+        except Pruned as gone:
+            refused = landing.refused | _incomplete(arrived, landing)
+            landing = replace(landing, prunes=gone.prunes, refused=refused)
+
+
+def _incomplete(arrived: Arrived, landing: Landing) -> dict[bytes, str]:
+    """Refs that would lead to what is gone. Sent again, the push brings it along."""
+    view = arrived.hub.git.open(landing.repo_id)
+    known = {line.id for line in view.refs([b"refs/"])}
+    objects = view.objects
+    if arrived.quarantine and arrived.quarantine.pack:
+        objects = objects.with_packs(arrived.quarantine.objects.packs[:1])
+    refused = {}
+    for change in landing.updates:
+        try:
+            check_connected(objects, [change.new] if change.new else [], known)
+        except GitError:
+            refused[change.name] = PUSH_AGAIN
+    return refused
 
 
 def _refused_names(push: Push, view: Repository) -> Iterator[tuple[bytes, str]]:

@@ -30,6 +30,8 @@ class ContentFacts(RepoFacts, Protocol):
     def default_branch(self) -> str: ...
     @property
     def head(self) -> str | None: ...
+    @property
+    def prunes(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,12 @@ def resolve(hub: Hub, session: Session, repo: ContentFacts, revision: str) -> Re
         if repo.head is None:
             raise RevisionNotFound(revision)
         return ResolvedRevision(repo.head, default)
-    if hub.memory.commits.get((repo.id, revision)):
+    if hub.memory.commits.get((repo.id, repo.prunes, revision)):
         return ResolvedRevision(revision, None)
     repository = hub.git.open(repo.id, session=session, default_branch=repo.default_branch)
     resolved = repository.resolve(revision)
     if resolved.commit == revision:
-        hub.memory.commits.put((repo.id, revision), True)
+        hub.memory.commits.put((repo.id, repo.prunes, revision), True)
     return resolved
 
 

@@ -2,8 +2,10 @@
 
 from hub_server.git import receive
 from hub_server.git.advertise import advertise_receive_pack, advertise_upload_pack
+from hub_server.git.census import Broken, Census, Damage, Tip
 from hub_server.git.changes import Change, changes, with_renames
 from hub_server.git.commits import Tag, new_commit, new_tag, parse_commit, parse_tag
+from hub_server.git.connectivity import check_natively as check_connected
 from hub_server.git.deltas import BaseCache
 from hub_server.git.diffs import (
     DiffLimits,
@@ -92,8 +94,11 @@ __all__ = [
     "BadProtocol",
     "BadRefName",
     "BaseCache",
+    "Broken",
+    "Census",
     "Change",
     "Commit",
+    "Damage",
     "DiffLimits",
     "Edit",
     "Entry",
@@ -123,10 +128,12 @@ __all__ = [
     "Signature",
     "Spliced",
     "Tag",
+    "Tip",
     "advertise_receive_pack",
     "advertise_upload_pack",
     "branch_ref",
     "changes",
+    "check_connected",
     "check_path",
     "check_ref_name",
     "commits_ahead",

@@ -85,6 +85,11 @@ class Pack:
             if isinstance(file, mmap.mmap):
                 file.close()
 
+    @property
+    def index(self) -> bytes | mmap.mmap:
+        """The index as it stands in its file."""
+        return self._index
+
     def find(self, raw: bytes) -> int | None:
         """The offset of the object with this id of 20 bytes."""
         at = self.position(raw)
@@ -128,6 +133,10 @@ class Pack:
         for position, offset in enumerate(self.offsets()):
             at = _IDS + 20 * position
             yield index[at : at + 20], offset
+
+    def sorted_ids(self) -> bytes:
+        """Every raw id in the order of ids, 20 bytes each."""
+        return bytes(self._index[_IDS : self._crcs])
 
     def ids_between(self, low: bytes, high: bytes) -> Iterator[bytes]:
         """The raw ids from `low` to `high`, both included."""

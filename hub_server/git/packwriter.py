@@ -26,20 +26,26 @@ _ids_by_offset: WeakKeyDictionary[Pack, dict[int, RawId]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class PackStyle:
-    """What the client understands: deltas by offset, deltas on objects it has."""
+    """What the client understands: deltas by offset, deltas on objects it has.
+
+    `whole`: a pack that holds just what is asked for may be copied at once.
+    """
 
     ofs_delta: bool = True
     thin: bool = False
+    whole: bool = True
 
 
 def write_native(
     objects: PackSet, listing: Listing, style: PackStyle, out: Callable[[bytes], object]
 ) -> int:
     """Send the listed objects as one pack; the number of objects. Raises ObjectMissing."""
-    return _Writer(objects, listing, style, out).run()
+    return Copier(objects, listing, style, out).run()
 
 
-class _Writer:
+class Copier:
+    """One pack in the making; `offsets` says afterwards where each object begins."""
+
     def __init__(
         self,
         objects: PackSet,
@@ -53,7 +59,7 @@ class _Writer:
         self.bases: Container[RawId] = listing.known if style.thin else ()
         self._out = out
         self._places: dict[RawId, tuple[Pack, int]] = {}
-        self._offsets: dict[RawId, int] = {}
+        self.offsets: dict[RawId, int] = {}
         self._digest = hashlib.sha1(usedforsecurity=False)
         self._pieces: list[bytes] = []
         self._held = 0
@@ -84,7 +90,7 @@ class _Writer:
     def _whole_pack(self) -> Pack | None:
         """The pack that holds just what is asked for, if there is one that the client can read."""
         packs = {pack.name: pack for pack, _ in self._places.values()}
-        if len(packs) != 1 or not self.style.ofs_delta:
+        if len(packs) != 1 or not (self.style.ofs_delta and self.style.whole):
             return None
         pack = next(iter(packs.values()))
         return pack if pack.count == len(self.ids) == len(self._places) else None
@@ -97,13 +103,13 @@ class _Writer:
         waiting: dict[RawId, None] = {raw: None}
         while waiting:
             raw = next(reversed(waiting))
-            base = None if raw in self._offsets else self._base_of(raw)
-            if base is not None and base in self.ids and base not in self._offsets:
+            base = None if raw in self.offsets else self._base_of(raw)
+            if base is not None and base in self.ids and base not in self.offsets:
                 if base not in waiting:
                     waiting[base] = None
                     continue
                 base = None
-            if raw not in self._offsets:
+            if raw not in self.offsets:
                 self._send(raw, base)
             del waiting[raw]
 
@@ -121,7 +127,7 @@ class _Writer:
 
     def _send(self, raw: RawId, base: RawId | None) -> None:
         place = self._places.get(raw)
-        self._offsets[raw] = self._sent
+        self.offsets[raw] = self._sent
         if place is None:
             kind, data = self.objects.read(raw.hex())
             self._put(entry_head(kind, len(data)) + zlib.compress(data, _LEVEL))
@@ -138,10 +144,10 @@ class _Writer:
     def _head(self, raw: RawId, entry: PackEntry, base: RawId | None) -> bytes:
         if base is None:
             return entry_head(KINDS[entry.number], entry.size)
-        sent = self._offsets.get(base)
+        sent = self.offsets.get(base)
         if sent is None or not self.style.ofs_delta:
             return _delta_head(REF_DELTA, entry.size) + base
-        return _delta_head(OFS_DELTA, entry.size) + _distance(self._offsets[raw] - sent)
+        return _delta_head(OFS_DELTA, entry.size) + _distance(self.offsets[raw] - sent)
 
     def _copy(self, pack: Pack, start: int, end: int) -> None:
         for at in range(start, end, _PIECE):

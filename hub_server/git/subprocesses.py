@@ -168,6 +168,48 @@ def check_connected(
             raise ObjectMissing(missing.group())
 
 
+def list_reachable(git: GitProgram, store: Store, tips: Iterable[ObjectId]) -> bytes:
+    """The raw ids, 20 bytes each, of all that `tips` reach. Raises ProgramFailed if some lack."""
+    arguments = ["rev-list", "--objects", "--no-object-names", "--stdin"]
+    return bytes.fromhex(_answer(git, arguments, store, tips).decode("ascii"))
+
+
+def write_pack_of(
+    git: GitProgram, objects: Path, target: Path, packs: Iterable[str], ids: Iterable[str] = ()
+) -> str:
+    """Write `target-<name>.pack` and its index with all objects of `packs` (names of their files),
+    or with just `ids`; the name. Deltas are kept where they can be. Raises ProgramFailed.
+    """
+    arguments = ["pack-objects", "-q", "--delta-base-offset", f"--threads={git.threads or 1}"]
+    given = list(ids)
+    arguments += [str(target)] if given else ["--stdin-packs", str(target)]
+    return _answer(git, arguments, Store(objects), given or packs).decode("ascii").strip()
+
+
+def verify_pack(git: GitProgram, nothing: Path, pack: Path) -> None:
+    """Read every object of a pack and compare with its index; `nothing` is an empty folder.
+
+    Raises ProgramFailed with git's complaint.
+    """
+    _answer(git, ["index-pack", "--verify", str(pack)], Store(nothing), ())
+
+
+def _answer(git: GitProgram, arguments: Sequence[str], store: Store, lines: Iterable[str]) -> bytes:
+    """All that a run says after it was given all lines."""
+    with (
+        _scratch(store.objects, ()) as scratch,
+        (scratch / "stderr").open("w+b") as stderr,
+        _running(git, arguments, scratch, store, stderr=stderr) as process,
+    ):
+        _send(process, "\n".join([*lines, ""]).encode())
+        answer = _read_all(_stdout(process))
+        if process.wait() != 0:
+            stderr.seek(0)
+            complaint = _explain(stderr.read(_COMPLAINT), process)
+            raise ProgramFailed("git failed: {complaint}", complaint=complaint)
+    return answer
+
+
 def _revisions(order: PackOrder) -> bytes:
     lines = [f"--shallow {commit}" for commit in order.cut]
     lines += [*order.wants, "--not", *order.haves, "", ""]
@@ -275,6 +317,13 @@ def _write_all(pipe: IO[bytes], data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[pipe.write(view) :]
+
+
+def _read_all(pipe: IO[bytes]) -> bytes:
+    pieces = []
+    while piece := pipe.read(_PIPE):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def _relay(

@@ -36,6 +36,14 @@ class PackGone(Unavailable):
         super().__init__("The upload took too long and was dropped; send it again.")
 
 
+class Pruned(Unavailable):
+    """Objects were taken away since the caller read; `prunes` is the repository's number now."""
+
+    def __init__(self, prunes: int) -> None:
+        super().__init__("The repository was cleaned up at this moment; try again.")
+        self.prunes = prunes
+
+
 class RefsMoved(Conflict):
     """A ref changed between being read and being written, which the lock should not allow."""
 
@@ -60,7 +68,8 @@ class StagedPack:
 
 def lock_repository(session: Session, repo_id: int) -> None:
     """Until the transaction ends nobody else publishes to this repository; waits ≤ 30 s."""
-    if session.get_bind().dialect.name == "sqlite":
+    locked = session.info.setdefault("locked repositories", set())
+    if session.get_bind().dialect.name == "sqlite" or repo_id in locked:
         return
     try:
         session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'"))
@@ -71,6 +80,7 @@ def lock_repository(session: Session, repo_id: int) -> None:
     except OperationalError as failure:
         raise Unavailable("Many are writing to this repository; try again shortly.") from failure
     session.execute(text("SET LOCAL lock_timeout = 0"))
+    locked.add(repo_id)
 
 
 def publish(
@@ -95,7 +105,7 @@ def publish(
     if not accepted:
         return results
     for pack in [staged] if isinstance(staged, StagedPack) else staged or ():
-        _make_live(session, pack)
+        make_live(session, pack)
     for change in accepted:
         if change.old is not None:
             _move(session, repo_id, change)
@@ -160,7 +170,7 @@ def _above(name: bytes) -> list[bytes]:
     return [b"/".join(parts[:count]) for count in range(3, len(parts))]
 
 
-def _make_live(session: Session, staged: StagedPack) -> None:
+def make_live(session: Session, staged: StagedPack) -> None:
     done: Any = session.execute(
         update(Pack).where(Pack.id == staged.id, Pack.state == "uploading").values(state="live")
     )

@@ -4,6 +4,7 @@ One set of raw ids for each repository, for the refs it had when it was asked la
 went forward make it grow by what is new; a ref that went away or back makes it be built again.
 """
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -66,6 +67,14 @@ class Reachable:
             total = sum(len(each.ids) for each in self._known.values())
             while total > self.kept and len(self._known) > 1:
                 total -= len(self._known.popitem(last=False)[1].ids)
+
+
+def extend(objects: PackSet, ids: set[bytes], tips: Iterable[ObjectId]) -> None:
+    """Add everything that `tips` reach to raw `ids`, but for what `ids` lead to already.
+
+    What is missing is passed over, however much there is to walk.
+    """
+    _Walk(objects, ids, sys.maxsize).run(tips)
 
 
 class _Walk:

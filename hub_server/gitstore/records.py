@@ -1,13 +1,14 @@
 """What the database knows of a repository's packs and refs, as plain values; and its statements."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from hub_server.db.tables.git import GitRef, Pack
+from hub_server.db.tables.git import GitRef, Pack, RefLog
 from hub_server.git.sources import RefLine
 from hub_server.git.types import ObjectId
 
@@ -100,6 +101,21 @@ def refs_at(session: Session, repo_id: int, ids: Collection[ObjectId]) -> set[Ob
 def tips(session: Session, repo_id: int) -> set[ObjectId]:
     """Everything refs point at; the commit of an annotated tag follows from the tag."""
     return set(session.scalars(select(GitRef.value).where(GitRef.repo_id == repo_id)))
+
+
+def logged(
+    session: Session, repo_id: int, *, since: datetime | None = None, after: int = 0
+) -> set[ObjectId]:
+    """What refs pointed at before or after a move, of moves from then on and after that entry."""
+    moves = select(RefLog.old, RefLog.new).where(RefLog.repo_id == repo_id, RefLog.id > after)
+    if since is not None:
+        moves = moves.where(RefLog.created_at >= since)
+    return {value for row in session.execute(moves) for value in row if value}
+
+
+def newest_move(session: Session, repo_id: int) -> int:
+    """The last entry of the log of refs, 0 where there is none."""
+    return session.scalar(select(func.max(RefLog.id)).where(RefLog.repo_id == repo_id)) or 0
 
 
 def begins_with(prefix: bytes) -> ColumnElement[bool]:

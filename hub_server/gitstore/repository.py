@@ -1,5 +1,7 @@
 """One repository as a request sees it: refs from SQL, objects from packs, each read when needed."""
 
+import contextlib
+import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +63,7 @@ class Repository:
         self._records: list[PackRecord] = []
         self._complete: list[PackRecord] = []
         self._pin: Pin | None = None
+        self._own_folder: Path | None = None
 
     @property
     def objects(self) -> PackSet:
@@ -68,6 +71,11 @@ class Repository:
         if self._objects is None:
             self._objects = self._open_packs()
         return self._objects
+
+    @property
+    def packs(self) -> list[PackRecord]:
+        """The list that `objects` was made from, in the same order."""
+        return self._records if self.objects.packs else []
 
     def with_new(self, new: Mapping[ObjectId, NewObject]) -> PackSet:
         return self.objects.with_extra(new)
@@ -78,14 +86,25 @@ class Repository:
 
     @property
     def git_dir(self) -> Path:
-        """A bare folder with every live pack, for the `git` program; no config, no hooks."""
-        cache = self._store.cache
-        if self.objects.packs and self._complete != self._records:
-            for record in self._records:
-                cache.ensure(self.repo_id, record)
-            self._drop_extra()
-            self._complete = self._records
-        return cache.git_dir(self.repo_id)
+        """A bare folder with every live pack, for the `git` program; no config, no hooks.
+
+        Others may bring packs that were live before into it; see `apart`.
+        """
+        try:
+            self._complete_folder()
+        except BlobMissing:
+            self.refresh()
+            self._complete_folder()
+        return self._own_folder or self._store.cache.git_dir(self.repo_id)
+
+    def apart(self, folder: Path) -> "Repository":
+        """The same repository with a `git_dir` of its own, which never shows an object that was
+        pruned before this view read the list of packs. `folder` is empty and on the cache's disk.
+        """
+        other = Repository(self._store, self.repo_id, self._session, self._default_branch)
+        (folder / "objects" / "pack").mkdir(parents=True)
+        other._own_folder = folder
+        return other
 
     @property
     def default_branch(self) -> str:
@@ -151,6 +170,18 @@ class Repository:
             return peel(objects, object_id)
         except NotACommit:
             return None
+
+    def _complete_folder(self) -> None:
+        if not self.objects.packs or self._complete == self._records:
+            return
+        files = [self._store.cache.ensure(self.repo_id, record) for record in self._records]
+        if self._own_folder is None:
+            self._drop_extra()
+        else:
+            for path in (path for pair in files for path in pair):
+                with contextlib.suppress(FileExistsError):
+                    os.link(path, self._own_folder / "objects" / "pack" / path.name)
+        self._complete = self._records
 
     def _unique(self, prefix: str) -> ObjectId:
         objects = self.objects

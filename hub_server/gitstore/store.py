@@ -74,10 +74,14 @@ class GitStore:
 
     def remember(self, repo_id: int, objects: PackSet) -> None:
         with self._seen_lock:
+            before = self._seen.get(repo_id)
             self._seen[repo_id] = objects
             self._seen.move_to_end(repo_id)
             while len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
+        if before is not None and before.packs != objects.packs:
+            for pack in set(before.packs) - set(objects.packs):
+                self.handles.forget(pack.name)  # another pack has its objects by now
 
     def work_folder(self) -> AbstractContextManager[Path]:
         """A folder of one's own to write a pack in, removed afterwards."""
@@ -139,6 +143,9 @@ class GitStore:
         """Remove what is stored of a pack that no row names any more."""
         self.cache.forget_aside(name)
         self.handles.forget(name)
+        owner = name.partition("-")[0]
+        if owner.isdecimal():
+            self.cache.drop(int(owner), name)
         for key in (pack_key(name), index_key(name)):
             self.blobs.delete(key)
 

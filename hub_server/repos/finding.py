@@ -34,6 +34,7 @@ class RepoRow:
     default_branch: str
     head: str | None
     updated_at: datetime
+    prunes: int
 
 
 _ROW = select(*(getattr(Repo, name) for name in RepoRow.__slots__)).where(

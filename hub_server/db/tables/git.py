@@ -44,6 +44,18 @@ class Pack(Base):
     retired_at: Mapped[datetime | None]
 
 
+class PruneMark(Base):
+    """Objects that nothing reached at `marked_at`: their raw ids in order, 20 bytes each."""
+
+    __tablename__ = "prune_mark"
+
+    repo_id: Mapped[int] = mapped_column(
+        ForeignKey("repo.id", ondelete="CASCADE"), primary_key=True
+    )
+    marked_at: Mapped[datetime]
+    ids: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class RefLog(Base):
     __tablename__ = "ref_log"
     __table_args__ = (Index("ix_ref_log_repo_id_id", "repo_id", "id"),)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Annotated, BinaryIO, cast
 
@@ -25,7 +26,7 @@ from hub_server.edge import (
     spooled,
 )
 from hub_server.errors import BadRequest, Forbidden
-from hub_server.git import GitError, receive
+from hub_server.git import GitError, GitProgram, receive
 from hub_server.gitstore import Repository
 
 router = APIRouter(include_in_schema=False)
@@ -33,6 +34,8 @@ log = structlog.get_logger("hub.git")
 
 FETCH_BODY = 32 * 1024 * 1024
 IN_MEMORY = 4 * 1024 * 1024
+NEWEST = 2
+LISTS = b"command=ls-refs"
 NEVER_KEPT = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
     "Pragma": "no-cache",
@@ -78,25 +81,58 @@ async def upload_pack(request: Request, hub: TheHub, repo: FetchedRepo) -> Respo
     """Fetch: the answer grows in a file of this node while the client reads it."""
     body = await small_body(request, FETCH_BODY)
     # What can be refused with a status is refused before the answer begins.
-    plain = await to_thread.run_sync(_inflated, request, body)
-    source = await to_thread.run_sync(_source, hub, repo)
-    protocol = protocol_of(request)
-
-    def make(write: Callable[[bytes], None]) -> None:
-        try:
-            git.upload_pack(
-                source, protocol=protocol, body=BytesIO(plain), out=write, git=hub.git_program
-            )
-        except GitError as refusal:  # the client has been told
-            log.info("fetch refused", repo=repo.full_name, reason=str(refusal))
-
+    fetch = await to_thread.run_sync(_asked, request, hub, repo, body)
+    headers = {**NEVER_KEPT, "Content-Type": "application/x-git-upload-pack-result"}
+    if fetch.lists:
+        return Response(await to_thread.run_sync(fetch.whole), headers=headers)
     return GrowingResponse(
-        make,
+        fetch.make,
         folder=hub.settings.cache_folder,
         budget=request.app.state.budget,
         limiter=request.app.state.generators,
-        headers={**NEVER_KEPT, "Content-Type": "application/x-git-upload-pack-result"},
+        headers=headers,
     )
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """One request to `git-upload-pack`, its body without gzip."""
+
+    source: Repository
+    name: str
+    protocol: int
+    body: bytes
+    program: GitProgram | None
+
+    @property
+    def lists(self) -> bool:
+        """Whether the answer is only a list of refs, too small to be worth a file."""
+        return self.protocol == NEWEST and LISTS in self.body[:40]
+
+    def make(self, write: Callable[[bytes], None]) -> None:
+        plain = BytesIO(self.body)
+        try:
+            git.upload_pack(
+                self.source, protocol=self.protocol, body=plain, out=write, git=self.program
+            )
+        except GitError as refusal:  # the client has been told
+            log.info("fetch refused", repo=self.name, reason=str(refusal))
+
+    def whole(self) -> bytes:
+        parts: list[bytes] = []
+        self.make(parts.append)
+        return b"".join(parts)
+
+
+def _asked(request: Request, hub: Hub, repo: Repo, body: bytes) -> _Fetch:
+    with _plain(request, BytesIO(body), FETCH_BODY) as plain:
+        inflated = plain.read()
+    source = _source(hub, repo)
+    return _Fetch(source, repo.full_name, protocol_of(request), inflated, hub.git_program)
+
+
+def _source(hub: Hub, repo: Repo) -> Repository:
+    return hub.git.open(repo.id, default_branch=repo.default_branch)
 
 
 @router.post("/{repo:repo}/git-receive-pack")
@@ -111,15 +147,6 @@ async def receive_pack(
     async with spooled(request, hub.spool, hub.settings.max_push) as received:
         with received.path.open("rb") as file:
             return await to_thread.run_sync(_accept, request, transfer, repo, file)
-
-
-def _source(hub: Hub, repo: Repo) -> Repository:
-    return hub.git.open(repo.id, default_branch=repo.default_branch)
-
-
-def _inflated(request: Request, body: bytes) -> bytes:
-    with _plain(request, BytesIO(body), FETCH_BODY) as plain:
-        return plain.read()
 
 
 def _accept(request: Request, transfer: Transfer, repo: Repo, body: BinaryIO) -> Response:

@@ -124,6 +124,38 @@ def test_a_day_with_the_old_client(mine: Computer, guest: Computer, ada: LiveUse
     guest.run(LOOK, f"{ada.name}/old-client")
 
 
+GIT = """
+import os, pathlib, sys
+from huggingface_hub import HfApi, Repository
+repo, hub = sys.argv[1], HfApi()
+hub.create_repo(repo)
+clone = Repository("clone", clone_from=repo, git_user="ada", git_email="ada@example.org")
+big = os.urandom(11_000_000)
+pathlib.Path("clone/big.bin").write_bytes(big)
+pathlib.Path("clone/a.txt").write_text("words")
+clone.push_to_hub(commit_message="by git")
+assert set(hub.list_repo_files(repo)) == {".gitattributes", "a.txt", "big.bin"}
+clone.git_checkout("dev", create_branch_ok=True)
+pathlib.Path("clone/b.txt").write_text("dev")
+clone.git_add()
+clone.git_commit("on a branch")
+clone.git_push(upstream="origin dev")
+clone.add_tag("v1", message="first", remote="origin")
+refs = hub.list_repo_refs(repo)
+assert {branch.name for branch in refs.branches} == {"main", "dev"}
+assert [tag.name for tag in refs.tags] == ["v1"]
+hub.upload_large_folder(repo_id=repo + "-large", repo_type="model", folder_path="clone",
+                        private=True, num_workers=2, print_report=False)
+names = {".gitattributes", "a.txt", "b.txt", "big.bin"}
+assert set(hub.list_repo_files(repo + "-large")) == names
+assert hub.get_paths_info(repo + "-large", ["big.bin"])[0].lfs.size == len(big)
+"""
+
+
+def test_its_clones_and_its_upload_of_large_folders(mine: Computer, ada: LiveUser) -> None:
+    mine.run(GIT, f"{ada.name}/by-git")
+
+
 RESUME = """
 import pathlib, sys
 from huggingface_hub import hf_hub_download

@@ -2,9 +2,11 @@
 all bytes through the hub, or clients at the store itself, under an address of its own."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +21,8 @@ from tests.support.gitclient import GitClient
 from tests.support.lfsclient import LfsDoor, OpenDoor, new_data, oid_of
 from tests.support.relays import Line
 from tests.support.s3 import make_bucket
-from tests.support.scripts import Computer
-from tests.support.server import LiveHub, LiveUser
+from tests.support.scripts import HF, Computer
+from tests.support.server import DidNotStart, LiveHub, LiveUser
 
 pytestmark = [pytest.mark.client, pytest.mark.git]
 
@@ -68,9 +70,10 @@ def settings_of(place: S3Place, endpoint: str, public: str, *, direct: bool) -> 
     }
 
 
+MOTO = [pytest.mark.xdist_group("moto")]
 KINDS = [
-    "moto-passing",
-    "moto-direct",
+    pytest.param("moto-passing", marks=MOTO),
+    pytest.param("moto-direct", marks=MOTO),
     pytest.param("ceph-passing", marks=CEPH),
     pytest.param("ceph-direct", marks=CEPH),
 ]
@@ -80,7 +83,7 @@ def on(*kinds: str) -> pytest.MarkDecorator:
     """Only on hubs of these kinds."""
     return pytest.mark.parametrize(
         "s3_hub",
-        [kind for kind in KINDS if any(name in str(kind) for name in kinds)],
+        [kind for kind in KINDS if any(name in str(kind.values) for name in kinds)],
         indirect=True,
     )
 
@@ -142,6 +145,23 @@ def test_git_lfs(s3_hub: S3Hub, ada: LiveUser, door: LfsDoor, git_lfs: GitClient
     log = s3_hub.live.log.read_text()
     assert ("/-/lfs/upload/" in log) is not s3_hub.direct
     assert ("/-/lfs/download/" in log) is not s3_hub.direct
+
+
+@direct
+def test_git_lfs_sends_parts_to_the_store(
+    s3_hub: S3Hub, ada: LiveUser, door: LfsDoor, git_lfs: GitClient
+) -> None:
+    """By the agent that `hf lfs-enable-largefiles` installs."""
+    clone = git_lfs.clone(ada.git_url(door.repo), "clone")
+    path = f"{Path(HF).parent}{os.pathsep}{git_lfs.environment['PATH']}"
+    environment = {**git_lfs.environment, "PATH": path}
+    subprocess.run([HF, "lfs-enable-largefiles", "."], cwd=clone, env=environment, check=True)
+    git_lfs("lfs", "track", "*.dat", cwd=clone)
+    data = os.urandom(11_000_000)
+    git_lfs.commit(clone, {"large.dat": data, "small.dat": b"few"})
+    git_lfs("push", "origin", "main", cwd=clone, PATH=path)
+    assert door.fetch(oid_of(data), len(data)) == data
+    assert f"/-/lfs/part/{oid_of(data)}" not in s3_hub.live.log.read_text()
 
 
 PYTHON = """
@@ -382,6 +402,19 @@ def test_two_nodes_share_a_bucket(
         far.close()
     finally:
         other.close()
+
+
+def test_the_hub_starts_only_with_its_store(
+    make_hub: Callable[..., LiveHub], moto_endpoint: str, free_port: int
+) -> None:
+    """And says in one sentence what is wrong."""
+    place = make_bucket(moto_endpoint)
+    nobody = f"http://127.0.0.1:{free_port}"
+    other = dataclasses.replace(place, bucket="never-made")
+    for wrong, endpoint, words in ((place, nobody, "reached"), (other, moto_endpoint, "bucket")):
+        with pytest.raises(DidNotStart, match=words) as failure:
+            make_hub(**settings_of(wrong, endpoint, "", direct=False))
+        assert "Traceback" not in str(failure.value)
 
 
 @pytest.mark.parametrize("way", ["passing", "direct"])

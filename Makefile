@@ -35,6 +35,11 @@ soak: $(VENV)/.test ## the long tests (SOAK_SCALE= makes them longer or shorter)
 	@scripts/packages.sh --tests
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(arguments)
 
+.PHONY: bench
+bench: $(VENV)/.test ## measure, each figure beside its reference (ARGS="git large", BENCH_SCALE=0.1, BENCH_ROUNDS=5)
+	@scripts/packages.sh --bench
+	@$(BIN)/python -m bench $(arguments)
+
 .PHONY: check
 check: $(VENV)/.dev ## what CI runs: format, lint, types, layers, then every test
 	$(BIN)/ruff format --check .

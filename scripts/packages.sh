@@ -2,6 +2,7 @@
 # Install system packages by apt-get where that needs no question (root, or sudo without a password); else say what to install.
 #   packages.sh PACKAGE...
 #   packages.sh --tests     what the tests need and this machine lacks
+#   packages.sh --bench     what the measurements compare the hub with
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -20,11 +21,18 @@ lacking_for_tests() {
   fc-list 2>/dev/null | grep -qi 'emoji' || echo fonts-noto-color-emoji
 }
 
-if [ "${1:-}" = --tests ]; then
-  mapfile -t packages < <(lacking_for_tests)
-else
-  packages=("$@")
-fi
+lacking_for_bench() {
+  local pair
+  for pair in git:git nginx:nginx-light fcgiwrap:fcgiwrap; do
+    command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
+  done
+}
+
+case ${1:-} in
+  --tests) mapfile -t packages < <(lacking_for_tests) ;;
+  --bench) mapfile -t packages < <(lacking_for_bench) ;;
+  *) packages=("$@") ;;
+esac
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 as_root=()

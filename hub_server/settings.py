@@ -122,6 +122,18 @@ class Settings(BaseSettings):
     pending_per_user: int = Field(
         1000, description="Uploads a reader may have waiting for a pull request"
     )
+    max_packs: int = Field(
+        20, ge=2, le=10_000, description="Packs of a repository above which they are made fewer"
+    )
+    pack_grace: int = Field(
+        86400, ge=0, description="Seconds for which packs that others replaced are kept"
+    )
+    prune_days: int = Field(
+        30, ge=0, description="Days for which what no ref reaches is kept; 0: for ever"
+    )
+    prune_grace: int = Field(
+        86400, ge=0, description="Seconds between marking such objects and deleting them"
+    )
     deleted_repo_days: int = Field(7, description="Days a deleted repository can be brought back")
     xaccel: str = Field(
         "",
@@ -151,7 +163,7 @@ class Settings(BaseSettings):
     def _size(cls, value: str | int) -> int:
         return parse_size(value)
 
-    @field_validator("grace", mode="before")
+    @field_validator("grace", "pack_grace", "prune_grace", mode="before")
     @classmethod
     def _duration(cls, value: str | int) -> int:
         return parse_duration(value)

@@ -30,7 +30,7 @@ from hub_server.contents.history import (
     one_commit,
 )
 from hub_server.contents.hub import Hub
-from hub_server.contents.indexing import handlers, index_of
+from hub_server.contents.indexing import index_of
 from hub_server.contents.initial import create_repository, first_files, initial_commit
 from hub_server.contents.landing import Landing, land, land_in
 from hub_server.contents.last_commits import of_path as last_commit
@@ -52,6 +52,7 @@ from hub_server.contents.operations import (
     Operation,
     UnsafePath,
 )
+from hub_server.contents.packing import count_storage, handlers, prune_rules
 from hub_server.contents.preparing import CommitRequest
 from hub_server.contents.preupload import Candidate, Decision, Preupload, preupload
 from hub_server.contents.pushing import PushResults, accept_push, push_target
@@ -111,6 +112,7 @@ __all__ = [
     "commit_diff",
     "commit_log",
     "compare",
+    "count_storage",
     "create_branch",
     "create_repository",
     "create_tag",
@@ -133,6 +135,7 @@ __all__ = [
     "open_file",
     "paths_info",
     "preupload",
+    "prune_rules",
     "push_target",
     "raw_file",
     "record_of",

@@ -169,7 +169,15 @@ def _move(
             record = record_or_none(seen, repo.kind, hub.settings.region)
     packs = [staged] if staged else []
     with hub.git.queue(repo.id):
-        landing = Landing(repo.id, caller, [change], repo.prunes, staged=packs, record=record)
+        landing = Landing(
+            repo.id,
+            caller,
+            [change],
+            repo.prunes,
+            staged=packs,
+            record=record,
+            leaves_behind=change.old is not None,
+        )
         reason = land(hub, landing)[change.name]
     if reason is None:
         return

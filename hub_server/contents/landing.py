@@ -8,16 +8,17 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hub_server import faults
 from hub_server.accounts import Access, Caller, can_write, require
 from hub_server.cards import IndexRecord
 from hub_server.contents.hub import Hub
+from hub_server.contents.packing import keep_count, plan_prune
 from hub_server.db import now
 from hub_server.db.tables.accounts import Account, Membership, Token
-from hub_server.db.tables.git import Pack, RefLog
+from hub_server.db.tables.git import RefLog
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import InvalidCredentials, RepoNotFound
 from hub_server.events import RefChange, RefsUpdated
@@ -55,6 +56,8 @@ class Landing:
     atomic: bool = False
     oids: Collection[str] = ()
     record: IndexRecord | None = None
+    leaves_behind: bool = False
+    """A ref moves to where it does not reach what it reached."""
     refused: dict[bytes, str] = field(default_factory=dict)
     """Refs that were refused before, by name; their reasons are among the results."""
 
@@ -172,10 +175,12 @@ def _announce(
 ) -> None:
     default = HEADS + repo.default_branch.encode("utf-8", "surrogateescape")
     head = next((change for change in moved if change.name == default), None)
-    values: dict[str, object] = {"used_storage": storage_of(session, hub, repo.id)}
+    values: dict[str, object] = {"used_storage": keep_count(session, hub, repo.id)}
     if head is not None:
         values["head"] = head.new
     session.execute(update(Repo).where(Repo.id == repo.id).values(values))
+    if landing.leaves_behind or any(change.new is None for change in moved):
+        plan_prune(session, hub, repo.id)
     event = RefsUpdated(
         repo.id,
         tuple(RefChange(change.name, change.old, change.new) for change in moved),
@@ -185,16 +190,6 @@ def _announce(
         record=landing.record if head else None,
     )
     hub.events.announce(session, event)
-
-
-def storage_of(session: Session, hub: Hub, repo_id: int) -> int:
-    """Bytes of the live packs and of the large files that are the repository's."""
-    packs = session.scalar(
-        select(func.coalesce(func.sum(Pack.size), 0)).where(
-            Pack.repo_id == repo_id, Pack.state == "live"
-        )
-    )
-    return int(packs or 0) + hub.objects.linked_size(session, repo_id)
 
 
 def is_hidden(name: bytes) -> bool:

@@ -103,7 +103,14 @@ def _rewritten(
             of_commit(hub, repo.id, objects, head), repo.kind, hub.settings.region
         )
     return Landing(
-        repo.id, caller, updates, repo.prunes, staged=[staged], atomic=True, record=record
+        repo.id,
+        caller,
+        updates,
+        repo.prunes,
+        staged=[staged],
+        atomic=True,
+        record=record,
+        leaves_behind=True,
     )
 
 

@@ -26,6 +26,7 @@ from hub_server.git import (
     PackSet,
     check_connected,
     check_ref_name,
+    is_ancestor,
     peel,
 )
 from hub_server.git.receive import Command, Push, ReceiveLimits, quarantine, verdicts
@@ -35,6 +36,8 @@ log = structlog.get_logger("hub.push")
 
 DEFAULT_GONE = "the default branch cannot be deleted"
 CONVERTS_ARE_OURS = "refs/convert is written by the hub"
+LONG = 5000
+"""Objects of a push above which it is not asked whether it goes on from where the ref stood."""
 PUSH_AGAIN = "objects it builds upon were removed at this moment; push again"
 
 
@@ -112,6 +115,7 @@ def _landed(arrived: Arrived, refused: dict[bytes, str]) -> PushResults:
         atomic=push.atomic,
         oids=arrived.oids,
         record=_record(arrived, accepted),
+        leaves_behind=any(_leaves_behind(arrived, command) for command in accepted),
     )
     try:
         results = _moved(arrived, landing)
@@ -124,6 +128,17 @@ def _landed(arrived: Arrived, refused: dict[bytes, str]) -> PushResults:
         for each in staged:
             hub.git.discard(each)
     return PushResults(verdict | results, None, arrived.messages)
+
+
+def _leaves_behind(arrived: Arrived, command: Command) -> bool:
+    """Whether the ref may lose commits; not looked for in a push that brings a long history."""
+    if command.creates or command.deletes:
+        return command.deletes
+    brought = len(arrived.quarantine.new_ids) if arrived.quarantine else 0
+    try:
+        return brought > LONG or not is_ancestor(arrived.objects, command.old, command.new)
+    except GitError:  # a tag of something else than a commit
+        return True
 
 
 def _moved(arrived: Arrived, landing: Landing) -> dict[bytes, str | None]:

@@ -57,10 +57,14 @@ class RefsBusy(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Objects that nothing reaches and the bytes they take in their packs."""
+    """Objects that nothing reaches and the bytes they take in their packs.
+
+    `later`: objects beside them that are kept only because of what refs pointed at before.
+    """
 
     objects: int
     bytes: int
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class _Seen:
     last_move: int
     logs: bool
     reached: set[bytes]
+    later: int
 
     @cached_property
     def stored(self) -> set[bytes]:
@@ -251,9 +256,10 @@ def _look(store: GitStore, repo_id: int, rules: Rules, git: GitProgram | None) -
             roots |= records.logged(session, repo_id, since=since)
     view = store.open(repo_id)
     reached = _reached(view, tips, git)
+    by_refs = len(reached)
     reach.extend(view.objects, reached, (root for root in roots if root in view.objects))
-    logs = rules.log_days is not None
-    return _Seen(view.packs, view.objects, roots, last_move, logs, reached)
+    logs, later = rules.log_days is not None, len(reached) - by_refs
+    return _Seen(view.packs, view.objects, roots, last_move, logs, reached, later)
 
 
 def _reached(view: Repository, tips: Collection[ObjectId], git: GitProgram | None) -> set[bytes]:
@@ -288,4 +294,4 @@ def _found(seen: _Seen, lost: set[bytes]) -> Found:
     size = 0
     for pack in seen.objects.packs:
         size += sum(pack.end_of(offset) - offset for raw, offset in pack.ids() if raw in lost)
-    return Found(len(lost), size)
+    return Found(len(lost), size, seen.later)

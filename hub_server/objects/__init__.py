@@ -5,7 +5,7 @@ that the caller may read. Knows no HTTP, and nothing of Git.
 """
 
 from hub_server.objects.access import Claim, authorize, present
-from hub_server.objects.expiry import handlers
+from hub_server.objects.expiry import Stray, expire, handlers, stray, sweep_stray
 from hub_server.objects.links import (
     LinkedObject,
     ObjectInfo,
@@ -28,6 +28,7 @@ __all__ = [
     "ObjectsGone",
     "Purpose",
     "StoredPart",
+    "Stray",
     "Ticket",
     "TicketRefused",
     "Tickets",
@@ -37,7 +38,10 @@ __all__ = [
     "UploadInfo",
     "Wanted",
     "authorize",
+    "expire",
     "handlers",
     "object_key",
     "present",
+    "stray",
+    "sweep_stray",
 ]

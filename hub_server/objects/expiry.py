@@ -1,7 +1,8 @@
 """What nobody came back for: pending links, uploads, objects without links, stray bytes."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from hub_server.blobs import BlobStore
 from hub_server.db import Database, now
 from hub_server.db.tables.objects import (
     LargeObject,
-    ObjectForm,
     ObjectLink,
     PendingLink,
     Upload,
@@ -33,7 +33,7 @@ def expire(objects: "Objects") -> None:
     expire_pending(objects.database)
     expire_uploads(objects.database, objects.blobs)
     mark_idle(objects.database)
-    collect_idle(objects.database, objects.blobs, before=now() - IDLE)
+    collect_idle(objects.database, before=now() - IDLE)
     sweep_stray(objects.database, objects.blobs, before=now() - STRAY)
     objects.incoming.remove_stale(STRAY)
 
@@ -67,11 +67,10 @@ def mark_idle(database: Database) -> None:
             )
 
 
-def collect_idle(database: Database, blobs: BlobStore, *, before: datetime) -> int:
-    """Remove objects that nothing has linked to since `before`; returns how many.
+def collect_idle(database: Database, *, before: datetime) -> int:
+    """Forget objects that nothing has linked to since `before`; returns how many.
 
-    Blob and row go under the row's lock: whoever brings the same bytes again waits, then records
-    them anew and sees whether the blob is still there.
+    Their bytes stay for some days, named by no row, until garbage collection takes them.
     """
     with database.read() as session:
         ids = session.scalars(
@@ -80,11 +79,12 @@ def collect_idle(database: Database, blobs: BlobStore, *, before: datetime) -> i
     gone = 0
     for object_id in ids:
         with database.write() as session:
-            gone += _collect(session, blobs, object_id, before)
+            gone += _collect(session, object_id, before)
     return gone
 
 
-def _collect(session: Session, blobs: BlobStore, object_id: int, before: datetime) -> bool:
+def _collect(session: Session, object_id: int, before: datetime) -> bool:
+    """Under the row's lock: whoever brings the same bytes again waits, then records them anew."""
     held = session.execute(
         select(LargeObject.id)
         .where(LargeObject.id == object_id, LargeObject.idle_since < before, _unlinked())
@@ -92,15 +92,21 @@ def _collect(session: Session, blobs: BlobStore, object_id: int, before: datetim
     ).first()
     if held is None or blobs_are_kept(session):
         return False
-    keys = session.scalars(select(ObjectForm.key).where(ObjectForm.object_id == object_id)).all()
-    for key in keys:
-        blobs.delete(key)
     session.execute(delete(LargeObject).where(LargeObject.id == object_id))
     return True
 
 
-def sweep_stray(database: Database, blobs: BlobStore, *, before: datetime) -> None:
-    """Remove unfinished bytes in the store that no upload names any more."""
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Bytes of an upload that came to no end; `upload_id` where they are parts of a key."""
+
+    key: str
+    size: int
+    upload_id: str | None = None
+
+
+def stray(database: Database, blobs: BlobStore, *, before: datetime) -> Iterator[Stray]:
+    """Unfinished bytes in the store, older than that, which no upload names any more."""
     with database.read() as session:
         live = set(session.scalars(select(Upload.key)))
     kept = set()
@@ -109,12 +115,23 @@ def sweep_stray(database: Database, blobs: BlobStore, *, before: datetime) -> No
             if found.key in live or found.started >= before:
                 kept.add(f"incoming/parts-{found.upload_id}/")
             else:
-                blobs.abort_parts(found.key, found.upload_id)
+                yield Stray(found.key, 0, found.upload_id)
     for info in blobs.list("incoming/"):
         folder = info.key.rpartition("/")[0] + "/"
         if info.modified < before and info.key not in live and folder not in kept:
-            with contextlib.suppress(FileNotFoundError):
-                blobs.delete(info.key)
+            yield Stray(info.key, info.size)
+
+
+def sweep_stray(database: Database, blobs: BlobStore, *, before: datetime) -> list[Stray]:
+    """Remove what is stray, for good: nobody was promised any of it."""
+    gone = []
+    for found in stray(database, blobs, before=before):
+        if found.upload_id is not None:
+            blobs.abort_parts(found.key, found.upload_id)
+        else:
+            blobs.delete(found.key)
+        gone.append(found)
+    return gone
 
 
 def _unlinked() -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,18 +57,11 @@ class PrefixHashes:
         return hashlib.sha256(), 0
 
 
-def hash_rest(
-    blobs: BlobStore, key: str, digest: Any, start: int, beat: Callable[[], None]
-) -> tuple[str, int]:
-    """Read the blob from `start` on into `digest`; returns the sha256 and the blob's size.
-
-    `beat` is called after every 64 MiB, to tell others that this goes on.
-    """
+def hash_rest(blobs: BlobStore, key: str, digest: Any, start: int) -> tuple[str, int]:
+    """Read the blob from `start` on into `digest`; returns the sha256 and the blob's size."""
     size = start
     with blobs.open(key, start) as reader:
         while chunk := reader.read(CHUNK):
             digest.update(chunk)
-            if size // (64 * CHUNK) != (size + len(chunk)) // (64 * CHUNK):
-                beat()
             size += len(chunk)
     return digest.hexdigest(), size

@@ -109,11 +109,14 @@ def _own_pending(repo_id: int, user_id: int, sha256s: Sequence[str]) -> Any:
 
 
 def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict[str, ObjectInfo]:
-    """Those of the oids that the caller can read already, or has uploaded: proof for a link."""
+    """Those of the oids that the caller can read already, or has uploaded: proof for a link.
+
+    A fine-grained token proves nothing by uploads: its user made them with greater rights.
+    """
     found: dict[str, ObjectInfo] = {}
     for some in _portions(sorted(set(sha256s))):
         columns = (LargeObject.id, LargeObject.sha256, LargeObject.size)
-        if caller.user_id is not None:
+        if caller.user_id is not None and not _is_narrow(caller):
             mine = (ObjectLink.uploader_id, PendingLink.user_id)
             uploaded = or_(
                 exists().where(ObjectLink.object_id == LargeObject.id, mine[0] == caller.user_id),
@@ -135,6 +138,10 @@ def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict
             if sha256 not in found and can_read(caller, repo):
                 found[sha256] = ObjectInfo(object_id, sha256, size)
     return found
+
+
+def _is_narrow(caller: Caller) -> bool:
+    return caller.token is not None and caller.token.role == "fine-grained"
 
 
 def readable_elsewhere(session: Session, caller: Caller, sha256: str) -> ObjectInfo | None:
@@ -227,6 +234,11 @@ def claim(session: Session, repo_id: int, sha256s: Collection[str], user_id: int
         _insert(session, repo_id, list(ids.values()), user_id)
         mine = (PendingLink.user_id == user_id, PendingLink.repo_id == repo_id)
         session.execute(delete(PendingLink).where(*mine, PendingLink.object_id.in_(ids.values())))
+
+
+def hold(session: Session, object_id: int) -> None:
+    """Until the transaction ends, nobody else records this object."""
+    session.execute(select(LargeObject.id).where(LargeObject.id == object_id).with_for_update())
 
 
 def forget(session: Session, object_id: int) -> None:

@@ -115,11 +115,19 @@ class Objects:
                 pending=claim.pending,
                 pending_limit=self.settings.pending_per_user,
             )
-        if self.blobs.size(object_key(sha256)) is None:  # collected just before it was recorded
-            with self.database.write() as session:
-                links.forget(session, object_id)
+        if self.blobs.size(object_key(sha256)) is None and self._gone(object_id, sha256):
             raise Unavailable("The object was being removed; send it again.", retry_after=1)
         return ObjectInfo(object_id, sha256, size, claim.pending)
+
+    def _gone(self, object_id: int, sha256: str) -> bool:
+        """Forget an object that was collected just before it was recorded, unless somebody has
+        brought it again since: under the row's lock, nobody else can record it meanwhile."""
+        with self.database.write() as session:
+            links.hold(session, object_id)
+            if self.blobs.size(object_key(sha256)) is not None:
+                return False
+            links.forget(session, object_id)
+        return True
 
     def start_upload(self, wanted: Wanted) -> UploadInfo:
         """Begin an upload in parts, or go on with the user's unfinished one of the same bytes."""

@@ -4,6 +4,7 @@ Plain functions on a session; `Objects` moves the bytes between their transactio
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, cast
@@ -11,13 +12,16 @@ from typing import Any, Literal, cast
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub_server.db import now, upsert
+from hub_server.db import database_clock, now, upsert
 from hub_server.db.tables.objects import Upload, UploadPart
 from hub_server.errors import Conflict, Gone, Unavailable
 from hub_server.objects.access import Claim
 
 LIFETIME = timedelta(hours=24)
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(seconds=15)
+"""For so long nobody else verifies, and no part may come; the one at work renews it."""
+QUEUED = timedelta(minutes=10)
+"""The same while a job has yet to begin."""
 State = Literal["open", "verifying", "done", "failed"]
 
 
@@ -92,14 +96,18 @@ def _info(row: Upload) -> UploadInfo:
 
 
 def reusable(session: Session, wanted: Wanted) -> UploadInfo | None:
-    """The same user's unfinished upload of the same bytes; it lives on for another day."""
+    """The same user's unfinished upload of the same bytes; it lives on for another day.
+
+    One whose verification was cut off is left to its token: its parts may be joined already.
+    """
     claim = wanted.claim
+    unharmed = or_(Upload.lease_ends_at.is_(None), Upload.lease_ends_at > database_clock(session))
     row = session.scalars(
         select(Upload)
         .where(Upload.repo_id == claim.repo_id, Upload.user_id == claim.user_id)
         .where(Upload.sha256 == wanted.sha256, Upload.size == wanted.size)
         .where(Upload.direct.is_(wanted.direct), Upload.part_size == wanted.part_size)
-        .where(Upload.state.in_(("open", "verifying")), Upload.expires_at > now())
+        .where(Upload.state.in_(("open", "verifying")), Upload.expires_at > now(), unharmed)
         .order_by(Upload.id.desc())
         .limit(1)
     ).first()
@@ -151,9 +159,17 @@ def unsettled(session: Session, repo_id: int, user_id: int, sha256s: list[str]) 
 
 
 def expect_part(session: Session, upload: UploadInfo, number: int) -> None:
-    """Note that a part is arriving, so that nobody completes the upload meanwhile."""
-    held = session.scalar(select(Upload.state).where(Upload.id == upload.id).with_for_update())
-    if held != "open":
+    """Note that a part is arriving, so that nobody completes the upload meanwhile.
+
+    Raises Unavailable while it is being verified, UploadEnded.
+    """
+    columns = select(Upload.state, Upload.lease_ends_at).where(Upload.id == upload.id)
+    held = session.execute(columns.with_for_update()).first()
+    if held is None or held.state not in ("open", "verifying"):
+        raise UploadEnded
+    if held.lease_ends_at is not None:
+        if held.lease_ends_at > database_clock(session):
+            raise Unavailable("This upload is being verified.", retry_after=5)
         raise UploadEnded
     upsert(
         session,
@@ -189,13 +205,16 @@ def stored_parts(session: Session, upload: UploadInfo) -> list[StoredPart]:
     return [StoredPart(number, size, etag or "", sha or "") for number, size, etag, sha in rows]
 
 
-def begin_verifying(session: Session, upload: UploadInfo) -> bool:
+def begin_verifying(session: Session, upload: UploadInfo, *, queued: bool = False) -> bool:
     """Take the upload for verification; False if another has it, or it has ended.
 
-    Raises PartsStillArriving.
+    A job says `queued`, as nobody else takes what waits for one. Raises Unavailable while parts
+    are still arriving.
     """
-    time = now()
-    free = or_(Upload.state == "open", Upload.lease_ends_at < time)
+    time = database_clock(session)
+    free = or_(Upload.lease_ends_at.is_(None), Upload.lease_ends_at < time)
+    if queued:
+        free = or_(free, Upload.state == "open")
     changed: Any = session.execute(
         update(Upload)
         .where(Upload.id == upload.id, Upload.state.in_(("open", "verifying")), free)
@@ -214,27 +233,39 @@ def begin_verifying(session: Session, upload: UploadInfo) -> bool:
 def hold(session: Session, upload: UploadInfo) -> None:
     """Keep the lease of a verification that takes long."""
     session.execute(
-        update(Upload).where(Upload.id == upload.id).values(lease_ends_at=now() + LEASE)
+        update(Upload)
+        .where(Upload.id == upload.id, Upload.state == "verifying")
+        .values(lease_ends_at=database_clock(session) + LEASE)
     )
 
 
 def end(session: Session, upload: UploadInfo, state: State, error: str | None = None) -> None:
-    """Leave `verifying` for another state; the row of one that ended is kept for a day."""
+    """Leave `verifying` for good; the row is kept for a day."""
+    _leave(session, upload, {"state": state, "error": error, "lease_ends_at": None})
+    session.execute(delete(UploadPart).where(UploadPart.upload_id == upload.id))
+
+
+def reopen(session: Session, upload: UploadInfo, *, joined: bool, queued: bool) -> None:
+    """Leave `verifying` for another try: by a job if `queued`, else by whoever completes it.
+
+    Once its parts are `joined` an upload takes no more of them.
+    """
+    lease = database_clock(session) + QUEUED if queued else database_clock(session)
+    _leave(session, upload, {"state": "open", "lease_ends_at": lease if joined else None})
+
+
+def _leave(session: Session, upload: UploadInfo, values: Mapping[str, object]) -> None:
     session.execute(
-        update(Upload)
-        .where(Upload.id == upload.id, Upload.state == "verifying")
-        .values(state=state, error=error, lease_ends_at=None)
+        update(Upload).where(Upload.id == upload.id, Upload.state == "verifying").values(values)
     )
-    if state in ("done", "failed"):
-        session.execute(delete(UploadPart).where(UploadPart.upload_id == upload.id))
 
 
 def pop_expired(session: Session, *, limit: int = 500) -> list[UploadInfo]:
     """Forget uploads whose day is over; the caller removes their bytes."""
-    time = now()
+    time = database_clock(session)
     rows = session.scalars(
         select(Upload)
-        .where(Upload.expires_at < time)
+        .where(Upload.expires_at < now())
         .where(or_(Upload.lease_ends_at.is_(None), Upload.lease_ends_at < time))
         .limit(limit)
     ).all()

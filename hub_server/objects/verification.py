@@ -4,8 +4,13 @@ What a store says about checksums is never taken as proof. Once the parts are jo
 a client holds can change the object, so what is hashed is what is copied.
 """
 
+import contextlib
+import threading
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
+
+import structlog
 
 from hub_server import faults
 from hub_server.blobs import BlobMissing, DigestMismatch, Part, PartsMissing, SizeMismatch
@@ -19,10 +24,13 @@ from hub_server.objects.uploads import UploadInfo
 if TYPE_CHECKING:
     from hub_server.objects.store import Objects
 
+log = structlog.get_logger("hub.objects")
+
 JOB = "objects.verify"
 INLINE = 256 * 10**6
 """Up to so many bytes are verified by the request that asks; larger ones by a job."""
 LOOK_SECONDS = 0.25
+RENEW_SECONDS = uploads.LEASE.total_seconds() / 4
 
 
 class UploadFailed(BadRequest):
@@ -38,23 +46,7 @@ class Verification:
         self._blobs = objects.blobs
 
     def finish(self, token: str, seconds: float) -> bool:
-        """See `Objects.finish_upload`."""
-        upload = self._objects.find_upload(token)
-        if self._claim(upload):
-            faults.point("completion.claimed")
-            self._guarded(upload, inline=upload.size <= INLINE)
-        return self._wait(token, seconds)
-
-    def run(self, token: str) -> None:
-        """The job: verify now, unless it is done; Unavailable while somebody else is at it."""
-        upload = self._objects.find_upload(token)
-        if upload.state in ("done", "failed"):
-            return
-        if not self._claim(upload):
-            raise Unavailable("Another process verifies this upload.")
-        self._guarded(upload, inline=True)
-
-    def _wait(self, token: str, seconds: float) -> bool:
+        """See `Objects.finish_upload`. Takes over from a process that died at it."""
         deadline = time.monotonic() + seconds
         while True:
             upload = self._objects.find_upload(token)
@@ -62,46 +54,82 @@ class Verification:
                 return True
             if upload.state == "failed":
                 raise UploadFailed(upload.error or "The upload has failed.")
+            if self._claim(upload):
+                self._verified(upload, inline=upload.size <= INLINE)
+                continue
             if time.monotonic() >= deadline:
                 return False
             time.sleep(LOOK_SECONDS)
 
-    def _claim(self, upload: UploadInfo) -> bool:
+    def run(self, token: str) -> None:
+        """The job: verify now, unless it is done; Unavailable while somebody else is at it."""
+        upload = self._objects.find_upload(token)
+        if upload.state in ("done", "failed"):
+            return
+        if not self._claim(upload, queued=True):
+            raise Unavailable("Another process verifies this upload.")
+        self._verified(upload, inline=True)
+
+    def _claim(self, upload: UploadInfo, *, queued: bool = False) -> bool:
         with self._database.write() as session:
-            return uploads.begin_verifying(session, upload)
+            return uploads.begin_verifying(session, upload, queued=queued)
 
-    def _guarded(self, upload: UploadInfo, *, inline: bool) -> None:
+    def _verified(self, upload: UploadInfo, *, inline: bool) -> None:
         """Never leaves the upload `verifying`: done, failed for good, or open for another try."""
-        state: uploads.State = "open"
-        error: str | None = None
-        try:
-            self._join(upload)
-            faults.point("completion.joined")
-            if inline:
-                self._verify(upload)
-                state = "done"
-        except (DigestMismatch, SizeMismatch) as failure:
-            state, error = "failed", str(failure)
-            raise UploadFailed(str(failure)) from failure
-        except (PartsMissing, Unavailable):
-            raise
-        except HubError as failure:  # no longer allowed: the repository or the account is gone
-            state, error = "failed" if failure.status < 500 else "open", str(failure)  # noqa: PLR2004
-            raise
-        finally:
-            self._end(upload, state, error, to_job=not inline)
+        faults.point("completion.claimed")
+        joined = False
+        with self._held(upload):
+            try:
+                self._join(upload)
+                joined = True
+                faults.point("completion.joined")
+                if inline:
+                    self._verify(upload)
+                    self._end(upload, "done")
+                    return
+            except (DigestMismatch, SizeMismatch) as failure:
+                self._end(upload, "failed", str(failure))
+                raise UploadFailed(str(failure)) from failure
+            except HubError as failure:
+                if _for_good(failure):  # the repository or the account is gone
+                    self._end(upload, "failed", str(failure))
+                else:
+                    self._reopen(upload, joined=joined, queued=False)
+                raise
+        self._reopen(upload, joined=True, queued=True)
 
-    def _end(
-        self, upload: UploadInfo, state: uploads.State, error: str | None, *, to_job: bool
-    ) -> None:
+    @contextlib.contextmanager
+    def _held(self, upload: UploadInfo) -> Iterator[None]:
+        """Renew the lease until the block ends; one of a process that dies ends by itself."""
+        over = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(upload, over), daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
+
+    def _keep(self, upload: UploadInfo, over: threading.Event) -> None:
+        while not over.wait(RENEW_SECONDS):
+            try:
+                with self._database.write() as session:
+                    uploads.hold(session, upload)
+            except HubError as failure:
+                log.warning("lease not renewed", upload=upload.id, error=str(failure))
+
+    def _end(self, upload: UploadInfo, state: uploads.State, error: str | None = None) -> None:
         with self._database.write() as session:
             uploads.end(session, upload, state, error)
-            if to_job and state == "open":
-                enqueue(session, JOB, {"token": upload.token}, key=upload.token, max_attempts=6)
         faults.point("completion.ended")
-        if state in ("done", "failed"):
-            self._blobs.abort_parts(upload.key, upload.store_upload_id)
-            self._blobs.delete(upload.key)
+        self._blobs.abort_parts(upload.key, upload.store_upload_id)
+        self._blobs.delete(upload.key)
+
+    def _reopen(self, upload: UploadInfo, *, joined: bool, queued: bool) -> None:
+        with self._database.write() as session:
+            uploads.reopen(session, upload, joined=joined, queued=queued)
+            if queued:
+                enqueue(session, JOB, {"token": upload.token}, key=upload.token, max_attempts=6)
 
     def _join(self, upload: UploadInfo) -> None:
         """Complete the parts, unless an earlier try has. Raises PartsMissing."""
@@ -124,7 +152,7 @@ class Verification:
             stored = uploads.stored_parts(session, upload)
         known, count = self._objects.prefixes.take(upload.token, [part.sha256 for part in stored])
         start = min(count * upload.part_size, upload.size)
-        digest, size = hash_rest(self._blobs, upload.key, known, start, lambda: self._hold(upload))
+        digest, size = hash_rest(self._blobs, upload.key, known, start)
         if size != upload.size:
             raise SizeMismatch(upload.size, size)
         if digest != upload.sha256:
@@ -137,6 +165,7 @@ class Verification:
         self._objects.keep(upload.claim, upload.sha256, size)
         faults.point("verification.kept")
 
-    def _hold(self, upload: UploadInfo) -> None:
-        with self._database.write() as session:
-            uploads.hold(session, upload)
+
+def _for_good(failure: HubError) -> bool:
+    """Whether another try could not help; parts that lack may still come."""
+    return failure.status < 500 and not isinstance(failure, PartsMissing)  # noqa: PLR2004

@@ -217,6 +217,24 @@ def test_links_of_those_who_lost_their_right(
         assert not open_door(ada, repo).has(oid_of(more), SIZE)
 
 
+def test_a_narrow_token_fetches_nothing_from_elsewhere(
+    secret: tuple[LfsDoor, bytes, str], open_door: OpenDoor, ada: LiveUser
+) -> None:
+    """A token for one repository leaks: the other large files of its user stay where they are."""
+    _, data, oid = secret
+    repo = ada.make_repo()
+    scope = f"repo.write:models/{repo}"
+    token = ada.hub.command("token", "create", ada.name, "--scope", scope)
+    door = open_door(LiveUser(ada.hub, ada.name, token, ""), repo)
+    assert "actions" in door.one("upload", oid, SIZE)
+    refused(door.name("model.bin", oid, SIZE), 422)
+    assert not door.has(oid, SIZE)
+    mine = door.keep("mine.bin", new_data(SIZE))  # what it is for works
+    assert door.has(mine, SIZE)
+    assert door.send(data) == oid
+    assert door.name("model.bin", oid, SIZE).status_code == 200
+
+
 def test_what_readers_send_waits(
     open_door: OpenDoor, hub: LiveHub, ada: LiveUser, bob: LiveUser
 ) -> None:

@@ -47,7 +47,12 @@ def data_dir_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def settings_from(**flags: object) -> Settings:
-    """Flags, environment and hub.toml together; warnings go to stderr."""
+    """Flags, environment and hub.toml together, with a secret key; warnings go to stderr."""
+    return ensure_secret_key(plain_settings(**flags))
+
+
+def plain_settings(**flags: object) -> Settings:
+    """The same without making a secret key where there is none."""
     settings, warnings = load(flags)
     for warning in warnings:
         click.echo(f"hub-server: {warning}", err=True)
@@ -55,7 +60,7 @@ def settings_from(**flags: object) -> Settings:
         faults.arm(settings.fault)
     except ValueError as failure:
         raise SettingsError(f"HUB_FAULT: {failure}.") from None
-    return ensure_secret_key(settings)
+    return settings
 
 
 @contextmanager

@@ -49,6 +49,10 @@ class Schema:
         with self.database.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
 
+    def knows(self, revision: str) -> bool:
+        """Whether this release can make and upgrade that schema."""
+        return revision in self._revisions()
+
     def prepare(self, mode: str) -> bool:
         """Make the database fit this release, or with mode `check` only refuse what does not.
 

@@ -62,11 +62,8 @@ class RealGit:
     def fsck(self) -> None:
         self("fsck", "--full", "--strict", "--no-dangling")
 
-    def reachable(self, *more: str) -> set[str]:
-        given = "\n".join(["--all", *more])
-        return set(
-            self("rev-list", "--objects", "--no-object-names", "--stdin", given=given).split()
-        )
+    def reachable(self) -> set[str]:
+        return set(self("rev-list", "--objects", "--no-object-names", "--all").split())
 
     def stored(self) -> set[str]:
         return {

@@ -381,14 +381,15 @@ def test_a_failure_at_any_step_leaves_garbage_at_most(
 CHILD = """
 import sys
 from pathlib import Path
-from hub_server import faults
-from hub_server.git import BadPack, GitProgram
-from hub_server.gitstore import GitStore, repack
+from hub_server import faults, gitstore
+from hub_server.blobs import FileStore
+from hub_server.db import Database
+from hub_server.git import GitProgram
 url, folder, repo, fault = sys.argv[1:]
-folder = Path(folder)
-store = GitStore(Database(url), FileStore(folder / "blobs"), folder / "cache", 10**9)
+blobs = FileStore(Path(folder, "blobs"))
+store = gitstore.GitStore(Database(url), blobs, Path(folder, "cache"), 10**9)
 faults.arm(fault)
-repack(store, int(repo), git=GitProgram.find("git"))
+gitstore.repack(store, int(repo), git=GitProgram.find("git"))
 """
 
 

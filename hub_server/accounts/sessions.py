@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from hub_server.accounts.callers import TOUCH_EVERY, digest
 from hub_server.db import now
 from hub_server.db.tables.accounts import BrowserSession
+from hub_server.errors import NotFound
 
 SHORT = timedelta(hours=12)
 LONG = timedelta(days=30)
@@ -70,6 +71,17 @@ def list_sessions(session: Session, user_id: int) -> Sequence[BrowserSession]:
         .where(BrowserSession.user_id == user_id, BrowserSession.expires_at > now())
         .order_by(BrowserSession.seen_at.desc())
     ).all()
+
+
+def end_session(session: Session, user_id: int, session_hash: str) -> None:
+    """Sign out one browser of a user; NotFound for one that ended, or somebody else's."""
+    ended = session.execute(
+        delete(BrowserSession)
+        .where(BrowserSession.hash == session_hash, BrowserSession.user_id == user_id)
+        .returning(BrowserSession.hash)
+    ).first()
+    if ended is None:
+        raise NotFound("That browser is signed out already.")
 
 
 def forget_expired(session: Session) -> None:

@@ -11,6 +11,7 @@ from hub_server import repos
 from hub_server.accounts import Caller, visible_clause
 from hub_server.cards import vocabulary
 from hub_server.db.tables.repos import Kind, Repo
+from hub_server.web import shells
 from hub_server.web.formats import Formats
 from hub_server.web.rows import languages_of, library_label, task_of, text
 from hub_server.web.tasks import task_label
@@ -171,7 +172,7 @@ def _dicts(value: object) -> list[dict[str, Any]]:
 
 def commands(repo: Repo, base_url: str) -> tuple[Command, ...]:
     """Lines that fetch or use the repository with the usual tools."""
-    first = Command(FIRST, f"export HF_ENDPOINT={base_url}")
+    first = Command(FIRST, shells.posix(base_url))
     kind = "" if repo.kind == "model" else f" --repo-type {repo.kind}"
     client = Command(WITH_CLIENT, f"hf download {repo.full_name}{kind}")
     git = Command(WITH_GIT, f"git clone {base_url}{repos.web_path(repo.kind, repo.full_name)}")
@@ -195,7 +196,7 @@ def first_commands(repo: Repo, base_url: str) -> tuple[Command, ...]:
     """Lines that put the first files into an empty repository."""
     kind = "" if repo.kind == "model" else f" --repo-type {repo.kind}"
     path = repos.web_path(repo.kind, repo.full_name)
-    upload = f"export HF_ENDPOINT={base_url}\nhf auth login\nhf upload {repo.full_name} .{kind}"
+    upload = shells.posix(base_url, "hf auth login", f"hf upload {repo.full_name} .{kind}")
     push = (
         f"git lfs install\ngit clone {base_url}{path}\ncd {repo.name}\n"
         'git add .\ngit commit -m "First files"\ngit push'

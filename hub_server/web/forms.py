@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from hub_server.edge import TheHub, csrf
 from hub_server.errors import HubError
@@ -17,6 +17,13 @@ class Fields(BaseModel):
     """A form as it was sent; a field that is missing has its default."""
 
     model_config = ConfigDict(frozen=True, str_max_length=MOST)
+
+
+class SignInForm(Fields):
+    name: str = ""
+    password: str = ""
+    next: str = ""
+    stay: str = ""
 
 
 class NewRepoForm(Fields):
@@ -46,6 +53,18 @@ class InvitationForm(Fields):
     role: str = "contributor"
 
 
+class NewOrganizationForm(Fields):
+    name: str = ""
+    full_name: str = ""
+    visibility: str = "private"
+
+
+class OrganizationForm(Fields):
+    full_name: str = ""
+    about: str = ""
+    visibility: str = "private"
+
+
 class ProfileForm(Fields):
     full_name: str = ""
     email: str = ""
@@ -53,9 +72,15 @@ class ProfileForm(Fields):
 
 
 class TokenForm(Fields):
+    """`namespace_may` and `repo_may` answer, place by place, to `namespace` and `repo`."""
+
     name: str = ""
     role: str = "write"
     lifetime: str = "90"
+    namespace: list[str] = Field(default=[], max_length=1000)
+    namespace_may: list[str] = Field(default=[], max_length=1000)
+    repo: list[str] = Field(default=[], max_length=100)
+    repo_may: list[str] = Field(default=[], max_length=100)
 
 
 def _own(request: Request, hub: TheHub, sent: csrf.SentToken) -> None:

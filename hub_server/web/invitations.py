@@ -1,41 +1,39 @@
 """Invitation links, for administrators of the hub."""
 
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from hub_server.accounts import Caller, invitations, orgs
+from hub_server.accounts import invitations, orgs
 from hub_server.accounts.invitations import NewInvitation
 from hub_server.db import now
 from hub_server.db.tables.accounts import Invitation
-from hub_server.edge import ReadSession, SignedIn, WriteSession
-from hub_server.errors import BadRequest, Forbidden, HubError
+from hub_server.edge import ReadSession, WriteSession
+from hub_server.errors import BadRequest, HubError
 from hub_server.web.forms import InvitationForm, said
-from hub_server.web.rendering import render, see_other
+from hub_server.web.persons import Administrator
+from hub_server.web.rendering import is_local, render, see_other
 from hub_server.web.views.settings import InvitationRow, Invitations
 
 router = APIRouter(include_in_schema=False, prefix="/settings/invitations")
 MOST_USES, MOST_DAYS = 10_000, 3650
 
 
-def _administrator(caller: SignedIn) -> Caller:
-    if not caller.is_admin:
-        raise Forbidden("Only administrators of the hub invite people.")
-    return caller
-
-
-Administrator = Annotated[Caller, Depends(_administrator)]
-
-
 @router.get("")
 def show_invitations(
-    request: Request, session: ReadSession, caller: Administrator, done: str = ""
+    request: Request,
+    session: ReadSession,
+    caller: Administrator,
+    organization: str = "",
+    done: str = "",
 ) -> Response:
-    return render(request, "settings/invitations.html", _view(session, done=done))
+    view = replace(_view(session), organization=organization, done=done)
+    return render(request, "settings/invitations.html", view)
 
 
 @router.post("")
@@ -57,10 +55,11 @@ def create_invitation(
         )
         _, secret = invitations.create_invitation(session, new)
     except HubError as error:
-        view = _view(session, refused=said(request, error))
+        view = replace(_view(session), organization=form.organization, refused=said(request, error))
         return render(request, "settings/invitations.html", view, status=HTTPStatus.BAD_REQUEST)
-    link = f"{request.state.origin.base_url}/join/{secret}"
-    return render(request, "settings/invitations.html", _view(session, fresh=link), secret=True)
+    base = request.state.origin.base_url
+    view = replace(_view(session), fresh=f"{base}/join/{secret}", is_local=is_local(base))
+    return render(request, "settings/invitations.html", view, secret=True)
 
 
 @router.post("/{number}/revoke")
@@ -77,11 +76,11 @@ def _number(text: str, most: int) -> int:
     return int(text)
 
 
-def _view(session: Session, *, fresh: str = "", done: str = "", refused: str = "") -> Invitations:
+def _view(session: Session) -> Invitations:
     organizations = orgs.list_orgs(session)
     names = {org.id: org.name for org in organizations}
     rows = tuple(_row(row, names) for row in invitations.list_invitations(session))
-    return Invitations(rows, tuple(names.values()), fresh, done, refused)
+    return Invitations(rows, tuple(names.values()))
 
 
 def _row(row: Invitation, names: dict[int, str]) -> InvitationRow:

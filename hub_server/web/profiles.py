@@ -53,4 +53,5 @@ def _page(session: Session, caller: Caller, account: Account) -> ProfilePage:
         people=tuple(person(each) for each in people),
         is_you=caller.user_id == account.id,
         can_create=can_create(caller, account),
+        can_manage=is_org and caller.role_in(account.id) == "admin",
     )

@@ -2,7 +2,7 @@
 
 from functools import cache
 from http import HTTPStatus
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from fastapi import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from hub_server import __version__, accounts
 from hub_server.accounts import Caller
 from hub_server.edge import csrf, hub_of
+from hub_server.edge.origin import host_name, is_loopback
 from hub_server.settings import data_path
 from hub_server.web import translation
 from hub_server.web.templating import Templates
@@ -133,6 +134,11 @@ def _keep_choices(request: Request, response: Response) -> None:
         csrf.set_cookie(request, response, LANGUAGE_COOKIE, str(language), seconds=YEAR)
     if theme in THEMES:
         csrf.set_cookie(request, response, THEME_COOKIE, str(theme), seconds=YEAR)
+
+
+def is_local(base_url: str) -> bool:
+    """An address by which no other computer reaches the hub."""
+    return is_loopback(host_name(urlsplit(base_url).netloc))
 
 
 def see_other(request: Request, path: str) -> Response:

@@ -1,20 +1,24 @@
 """A person's own settings: profile, password, access tokens."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from hub_server.accounts import Caller, Profile, TokenRole, WrongPassword, passwords, tokens, users
+from hub_server.accounts.scopes import read_scopes
 from hub_server.accounts.tokens import NewToken
 from hub_server.db import now
 from hub_server.db.tables.accounts import Token
-from hub_server.edge import ReadSession, SignedIn, TheHub, WriteSession
+from hub_server.edge import ReadSession, TheHub, WriteSession
 from hub_server.errors import BadRequest, Conflict, HubError
+from hub_server.web import scoping
 from hub_server.web.forms import ProfileForm, Text, TokenForm, said
+from hub_server.web.persons import InBrowser
 from hub_server.web.rendering import render, see_other
 from hub_server.web.views import settings as views
 
@@ -25,13 +29,13 @@ LIFETIMES = {"30": 30, "90": 90, "365": 365}
 
 
 @router.get("")
-def show_first(request: Request, caller: SignedIn) -> Response:
+def show_first(request: Request, caller: InBrowser) -> Response:
     return see_other(request, "/settings/profile")
 
 
 @router.get("/profile")
 def show_profile(
-    request: Request, session: ReadSession, caller: SignedIn, done: str = ""
+    request: Request, session: ReadSession, caller: InBrowser, done: str = ""
 ) -> Response:
     user = users.user_named(session, caller.name)
     view = views.Profile(user.name, user.full_name, user.email or "", user.about, done)
@@ -42,7 +46,7 @@ def show_profile(
 def change_profile(
     request: Request,
     session: WriteSession,
-    caller: SignedIn,
+    caller: InBrowser,
     form: Annotated[ProfileForm, Form()],
 ) -> Response:
     wanted = Profile(form.full_name, form.email, form.about)
@@ -58,7 +62,7 @@ def change_profile(
 
 @router.get("/password")
 def show_password(
-    request: Request, session: ReadSession, caller: SignedIn, done: str = ""
+    request: Request, session: ReadSession, caller: InBrowser, done: str = ""
 ) -> Response:
     user = users.user_named(session, caller.name)
     view = views.Password(user.name, user.password_hash is not None, done)
@@ -67,7 +71,7 @@ def show_password(
 
 @router.post("/password")
 def change_password(
-    request: Request, hub: TheHub, caller: SignedIn, current: Text = "", password: Text = ""
+    request: Request, hub: TheHub, caller: InBrowser, current: Text = "", password: Text = ""
 ) -> Response:
     with hub.database.read() as session:
         stored = users.user_named(session, caller.name).password_hash
@@ -99,47 +103,59 @@ def _set_password(session: Session, caller: Caller, hashed: str) -> None:
 
 @router.get("/tokens")
 def show_tokens(
-    request: Request, session: ReadSession, caller: SignedIn, done: str = ""
+    request: Request, session: ReadSession, caller: InBrowser, done: str = ""
 ) -> Response:
-    view = views.Tokens(_rows(session, caller), request.state.origin.base_url, done=done)
-    return render(request, "settings/tokens.html", view)
+    return render(request, "settings/tokens.html", _tokens(request, session, caller, done=done))
 
 
 @router.post("/tokens")
 def create_token(
-    request: Request, session: WriteSession, caller: SignedIn, form: Annotated[TokenForm, Form()]
+    request: Request, session: WriteSession, caller: InBrowser, form: Annotated[TokenForm, Form()]
 ) -> Response:
     """Answers 200 with the value in the page: it exists nowhere else and is shown this once."""
-    endpoint = request.state.origin.base_url
-    new = NewToken(form.name, _role(form.role), expires_at=_end(form.lifetime))
+    field = "places"
     try:
+        scopes = scoping.chosen_scopes(session, caller, form)
+        field = "name"
+        new = NewToken(form.name, _role(form.role), scopes, _end(form.lifetime))
         row, value = tokens.create_token(session, users.user_named(session, caller.name), new)
     except BadRequest as error:
-        view = views.Tokens(
-            _rows(session, caller),
-            endpoint,
-            name=form.name,
-            role=form.role,
-            lifetime=form.lifetime,
-            errors={"name": said(request, error)},
-        )
+        view = _tokens(request, session, caller, form)
+        view = replace(view, errors={field: said(request, error)})
         return render(request, "settings/tokens.html", view, status=HTTPStatus.BAD_REQUEST)
-    view = views.Tokens(_rows(session, caller), endpoint, value, row.name)
+    view = replace(_tokens(request, session, caller), fresh=value, fresh_name=row.name)
     return render(request, "settings/tokens.html", view, secret=True)
 
 
 @router.post("/tokens/{number}/revoke")
 def revoke_token(
-    request: Request, session: WriteSession, caller: SignedIn, number: int
+    request: Request, session: WriteSession, caller: InBrowser, number: int
 ) -> Response:
     assert caller.user_id is not None  # noqa: S101 - signed in
     tokens.revoke_token(session, caller.user_id, number)
     return see_other(request, "/settings/tokens?done=revoked")
 
 
-def _rows(session: Session, caller: Caller) -> tuple[views.TokenRow, ...]:
+def _tokens(
+    request: Request,
+    session: Session,
+    caller: Caller,
+    form: TokenForm | None = None,
+    *,
+    done: str = "",
+) -> views.Tokens:
+    """The page, its form filled as it was sent."""
     assert caller.user_id is not None  # noqa: S101 - signed in
-    return tuple(_row(token) for token in tokens.list_tokens(session, caller.user_id))
+    filled = form or TokenForm()
+    return views.Tokens(
+        tuple(_row(token) for token in tokens.list_tokens(session, caller.user_id)),
+        request.state.origin.base_url,
+        done=done,
+        name=filled.name,
+        role=filled.role,
+        lifetime=filled.lifetime,
+        places=scoping.places(session, caller, form),
+    )
 
 
 def _row(token: Token) -> views.TokenRow:
@@ -154,12 +170,13 @@ def _row(token: Token) -> views.TokenRow:
         ends=token.expires_at,
         is_expired=left is not None and left <= timedelta(0),
         ends_soon=left is not None and timedelta(0) < left <= SOON,
+        scopes=scoping.scope_rows(read_scopes(token.scopes)),
     )
 
 
 def _role(role: str) -> TokenRole:
-    """Fine-grained tokens have no form yet: the command line makes them."""
-    return "read" if role == "read" else "write"
+    """What was chosen; the least for what is no role."""
+    return next((known for known in get_args(TokenRole) if known == role), "read")
 
 
 def _end(lifetime: str) -> datetime | None:

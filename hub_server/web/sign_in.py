@@ -1,8 +1,9 @@
 """Signing in and out, the first administrator, invitations, a new password."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from hub_server import accounts
@@ -11,7 +12,7 @@ from hub_server.db.tables.accounts import Account
 from hub_server.edge import CurrentCaller, ReadSession, TheHub, WriteSession, csrf
 from hub_server.errors import BadRequest, Conflict, HubError
 from hub_server.web.doors import NewAccountForm, dead_link, refused_account
-from hub_server.web.forms import OwnForm, Text, said
+from hub_server.web.forms import OwnForm, SignInForm, Text, said
 from hub_server.web.rendering import local_path, render, see_other
 from hub_server.web.views.sign_in import NewAccount, PasswordReset, SignIn
 
@@ -26,16 +27,16 @@ def show_sign_in(request: Request, hub: TheHub, caller: CurrentCaller, next: str
 
 
 @router.post("/login", dependencies=[OwnForm])
-def sign_in(
-    request: Request, hub: TheHub, name: Text = "", password: Text = "", next: Text = ""
-) -> Response:
+def sign_in(request: Request, hub: TheHub, form: Annotated[SignInForm, Form()]) -> Response:
     agent, client = request.headers.get("user-agent", ""), request.state.origin.client
+    attempt = Attempt(form.name, form.password, client, agent, stay=bool(form.stay))
     try:
-        signed_in = accounts.sign_in(hub.database, Attempt(name, password, client, agent))
+        signed_in = accounts.sign_in(hub.database, attempt)
     except HubError as error:
-        view = SignIn(next, name, said(request, error), signup=hub.settings.signup)
+        sentence, signup = said(request, error), hub.settings.signup
+        view = SignIn(form.next, form.name, sentence, signup=signup, stay=attempt.stay)
         return render(request, "sign_in/sign_in.html", view, status=error.status)
-    return _enter(request, signed_in, next)
+    return _enter(request, signed_in, form.next)
 
 
 @router.post("/logout")
@@ -85,9 +86,10 @@ def show_join(request: Request, hub: TheHub, session: ReadSession, secret: str =
 def join(request: Request, hub: TheHub, form: NewAccountForm, secret: str = "") -> Response:
     mode, view = hub.settings.signup, NewAccount(f"/join/{secret}".rstrip("/"))
     try:
+        with hub.database.read() as session:
+            view = _invited(mode, session, secret)
         new = form.new_user()
         with hub.database.write() as session:
-            view = _invited(mode, session, secret)
             user = invitations.sign_up(session, mode, new, invitation=secret or None)
             cookie = _open(request, session, user)
     except (invitations.InvitationEnded, invitations.SignupClosed):

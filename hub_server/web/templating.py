@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.runtime import Macro
 from markupsafe import Markup
 
-from hub_server.web import translation
+from hub_server.web import shells, translation
 from hub_server.web.assets import Assets
 from hub_server.web.formats import Formats, number_in
 from hub_server.web.translation import Language
@@ -96,6 +96,7 @@ class Templates:
             "when": lambda moment: _when(formats, moment),
             "ui": Components(environment, self._homes),
             "now": lambda: datetime.now(UTC),
+            "shells": shells,
         }
         environment.filters |= {
             "number": formats.number,

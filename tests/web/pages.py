@@ -13,6 +13,7 @@ from hub_server.web.views import (
     files,
     home,
     lists,
+    organizations,
     patterns,
     profiles,
     repos,
@@ -364,6 +365,60 @@ def _files() -> dict[str, tuple[str, object]]:
     }
 
 
+def _organizations() -> dict[str, tuple[str, object]]:
+    members = (
+        organizations.MemberRow(ADA, "admin"),
+        organizations.MemberRow(Person("lin", "/lin"), "contributor"),
+    )
+    return {
+        "organizations": (
+            "settings/organizations.html",
+            organizations.OrganizationsPage(
+                (
+                    organizations.OrganizationRow(CLASS, "admin"),
+                    organizations.OrganizationRow(Person("lab", "/lab", is_org=True), ""),
+                ),
+                can_make=True,
+                refused="class-2026 would have no administrator left.",
+            ),
+        ),
+        "organizations-none": (
+            "settings/organizations.html",
+            organizations.OrganizationsPage((), done="left"),
+        ),
+        "organization-new": (
+            "organizations/new.html",
+            organizations.NewOrganization("a b", errors={"name": "A name has no spaces."}),
+        ),
+        "organization-settings": (
+            "organizations/settings.html",
+            organizations.OrganizationSettings(
+                CLASS,
+                "Class of 2026",
+                "",
+                "private",
+                members,
+                can_invite=True,
+                done="members",
+                user="nobody",
+                member_refused="There is no user called nobody.",
+            ),
+        ),
+    }
+
+
+def _sessions() -> tuple[settings.SessionRow, ...]:
+    def row(name: str, browser: str, system: str, **given: object) -> settings.SessionRow:
+        began, ends = NOW - timedelta(days=3), NOW + timedelta(days=27)
+        return settings.SessionRow(name * 8, browser, system, began, NOW, ends, **given)
+
+    return (
+        row("a1", "Firefox", "Linux", is_here=True),
+        row("b2", "Chrome", "Android"),
+        row("c3", "", ""),
+    )
+
+
 def _own() -> dict[str, tuple[str, object]]:
     def token(number: int, name: str, role: str, **given: object) -> settings.TokenRow:
         return settings.TokenRow(
@@ -380,7 +435,13 @@ def _own() -> dict[str, tuple[str, object]]:
             ends=NOW + timedelta(days=6),
             ends_soon=True,
         ),
-        token(60, "ci", "fine-grained", last_used=NOW - timedelta(days=1)),
+        token(
+            60,
+            "ci",
+            "fine-grained",
+            last_used=NOW - timedelta(days=1),
+            scopes=(settings.ScopeRow("class-2026", False), settings.ScopeRow("models/a/b", True)),
+        ),
         token(400, "old", "read", ends=NOW - timedelta(days=2), is_expired=True),
     )
     invitations = (
@@ -405,6 +466,7 @@ def _own() -> dict[str, tuple[str, object]]:
             "settings/password.html",
             settings.Password("ada", errors={"current": "That is not your password."}),
         ),
+        "sessions": ("settings/sessions.html", settings.Sessions(_sessions(), "one")),
         "tokens": ("settings/tokens.html", settings.Tokens(tokens, endpoint)),
         "tokens-fresh": (
             "settings/tokens.html",
@@ -412,14 +474,43 @@ def _own() -> dict[str, tuple[str, object]]:
                 tokens[:1], endpoint, "hf_hQxVd3TmWc7Lr2NzYb8KpE4sUaJf6GoX9i", "laptop"
             ),
         ),
+        "tokens-fine": (
+            "settings/tokens.html",
+            settings.Tokens(
+                tokens,
+                endpoint,
+                role="fine-grained",
+                places=settings.Places(
+                    (settings.PlaceRow("ada"), settings.PlaceRow("class-2026", "read")),
+                    (settings.PlaceRow("datasets/ada/voices", "write"), settings.PlaceRow("")),
+                    ("models/ada/tiny-ner", "datasets/ada/voices"),
+                ),
+                errors={"places": "Choose at least one place."},
+            ),
+        ),
         "tokens-none": ("settings/tokens.html", settings.Tokens((), endpoint, done="revoked")),
         "invitations": (
             "settings/invitations.html",
             settings.Invitations(invitations, ("class-2026",), f"{endpoint}/join/k3JdSample"),
         ),
+        "people": (
+            "settings/people.html",
+            settings.People(
+                (
+                    settings.PersonRow(ADA, NOW, is_admin=True, is_you=True),
+                    settings.PersonRow(Person("lin", "/lin"), NOW),
+                    settings.PersonRow(Person("minji", "/minji"), NOW, is_disabled=True),
+                ),
+                "minji",
+                f"{endpoint}/reset/sample",
+                "lin",
+                is_local=True,
+            ),
+        ),
+        **_organizations(),
         "user": ("profiles/profile.html", person),
         "organization": (
             "profiles/profile.html",
-            profiles.ProfilePage(CLASS, "", NOW, people=(ADA,)),
+            profiles.ProfilePage(CLASS, "", NOW, people=(ADA,), can_manage=True),
         ),
     }

@@ -1,5 +1,6 @@
 """Doors: signing in and out, the first administrator, invitations, a new password."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -48,6 +49,17 @@ def test_signing_in_and_out(hub: LiveHub, bob: LiveUser) -> None:
         person.submit("/", "/logout")
         assert "Sign in" in person.get("/")
         person.get("/settings/tokens", 401)
+
+
+def test_staying_signed_in(hub: LiveHub, bob: LiveUser) -> None:
+    with Visitor(hub) as person:
+        refused = person.submit("/login", expect=403, name=bob.name, password="x", stay="yes")
+        assert re.search(r'name="stay" value="yes" checked', refused.text)
+        done = person.submit("/login", name=bob.name, password=bob.password, stay="yes")
+        assert f"Max-Age={30 * 24 * 3600}" in done.headers.get_list("set-cookie")[0]
+    with Visitor(hub) as person:
+        done = person.submit("/login", name=bob.name, password=bob.password)
+        assert "Max-Age" not in done.headers.get_list("set-cookie")[0]
 
 
 @pytest.mark.parametrize(

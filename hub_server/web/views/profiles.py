@@ -20,3 +20,4 @@ class ProfilePage:
     people: tuple[Person, ...] = ()
     is_you: bool = False
     can_create: bool = False
+    can_manage: bool = False

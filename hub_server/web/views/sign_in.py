@@ -14,6 +14,7 @@ class SignIn:
     refused: str = ""
     note: str = ""
     signup: str = "invite"
+    stay: bool = False
 
 
 @dataclass(frozen=True)

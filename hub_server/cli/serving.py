@@ -98,7 +98,7 @@ def worker(settings: Settings) -> None:
     from hub_server.app import build_hub, make_worker  # other commands need not wait for it
 
     _log(settings)
-    _check_stores(settings)
+    check_stores(settings)
     with open_database(settings) as database, database.write() as session:
         _check_key(session, settings)
     hub = build_hub(settings)
@@ -154,7 +154,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 def _prepare(settings: Settings, host: str, port: int) -> str:
     """Check store and key, migrate, and compose what is said when ready."""
-    _check_stores(settings)
+    check_stores(settings)
     with open_database(settings) as database, database.write() as session:
         _check_key(session, settings)
         secret = accounts.ensure_setup_link(session)
@@ -169,7 +169,7 @@ def _prepare(settings: Settings, host: str, port: int) -> str:
     return "\n".join(lines)
 
 
-def _check_stores(settings: Settings) -> None:
+def check_stores(settings: Settings) -> None:
     """One sentence at the start instead of a failure at the first upload."""
     try:
         settings.cache_folder.mkdir(parents=True, exist_ok=True)
@@ -211,10 +211,12 @@ def lan_address() -> str:
 
 def _serve(settings: Settings, listener: socket.socket, ready: Any) -> None:
     from hub_server.app import create_app  # other commands need not wait for it
+    from hub_server.cli.protocol import BoundedHead
 
     app = create_app(settings)
     config = uvicorn.Config(
         app,
+        http=BoundedHead,
         log_config=None,
         access_log=False,
         proxy_headers=False,

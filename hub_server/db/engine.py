@@ -37,7 +37,9 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._sqlite(pool_size) if self.is_sqlite else self._postgres(pool_size)
-        self._read = sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
+        moment = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        readers = self.engine.execution_options(**moment)
+        self._read = sessionmaker(readers, expire_on_commit=False, autoflush=True)
         writers = self.engine.execution_options(writer=True)
         self._write = sessionmaker(writers, expire_on_commit=False, autoflush=True)
 
@@ -49,6 +51,7 @@ class Database:
                 f"HUB_DATABASE_URL: {path} lies on a network file system ({kind}), where SQLite "
                 "loses data; use a local directory or PostgreSQL."
             )
+        path.touch(mode=0o600)  # others on this machine read neither it nor its journal
         engine = create_engine(
             self.url,
             pool_size=pool_size,

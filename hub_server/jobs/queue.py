@@ -72,6 +72,9 @@ def claim(session: Session, kinds: Collection[str]) -> Claim | None:
     )
     if chosen is None:
         return None
+    if chosen.attempts >= chosen.max_attempts:
+        _bury(session, chosen)
+        return claim(session, kinds)
     chosen.state = "running"
     chosen.fence += 1
     chosen.attempts += 1
@@ -80,6 +83,15 @@ def claim(session: Session, kinds: Collection[str]) -> Claim | None:
     return Claim(
         chosen.id, chosen.kind, chosen.payload, chosen.fence, chosen.attempts, chosen.max_attempts
     )
+
+
+def _bury(session: Session, job: Job) -> None:
+    """Each of its workers ended without a word: perhaps it is the job that kills them."""
+    job.state = "failed"
+    job.fence += 1
+    job.lease_ends_at = None
+    job.error = f"its worker ended each of {job.attempts} times"
+    session.flush()
 
 
 def renew(session: Session, held: Claim) -> None:

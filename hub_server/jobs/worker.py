@@ -49,7 +49,8 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`; a failing database is waited for."""
-        self._retry(self._plan_all)
+        while not (self._stop.is_set() or self._retry(self._plan_all)):
+            self._stop.wait(self.idle_seconds)
         while not self._stop.is_set():
             if not self._retry(self.run_one):
                 self._stop.wait(self.idle_seconds)
@@ -121,4 +122,6 @@ class Worker:
             return step()
         except HubError as failure:
             log.warning("jobs wait for the database", error=str(failure))
-            return False
+        except Exception:  # without this loop nothing would ever run again
+            log.exception("jobs wait")
+        return False

@@ -1,5 +1,6 @@
 """`hub-server serve` as an operator runs it: start, refusals, stop, workers, logs."""
 
+import contextlib
 import json
 import os
 import re
@@ -78,6 +79,35 @@ def test_listening_is_said_once_when_all_are_ready(make_hub: MakeHub, workers: i
     assert hub.stop() == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(hub.url)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_is_a_stop_too(make_hub: MakeHub, workers: int):
+    hub = make_hub(workers=workers)
+    assert hub.process
+    os.killpg(hub.process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    assert hub.process.wait(20) == 0
+    assert "Traceback" not in hub.log.read_text()
+
+
+def test_endless_headers_are_refused(hub: LiveHub):
+    for begin in (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"GET /"):
+        with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as client:
+            answer = b""
+            with contextlib.suppress(ConnectionError):
+                client.sendall(begin)
+                for _ in range(100):
+                    client.sendall(b"a" * 1_000_000)
+            with contextlib.suppress(ConnectionError):
+                answer = client.recv(100)
+        assert answer == b"" or b" 431 " in answer
+    assert hub.process
+    status = Path(f"/proc/{hub.process.pid}/status").read_text()
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak
+    assert int(peak[1]) < 600_000
+    long = httpx.get(f"{hub.url}/api/models/{'a' * 60_000}")
+    assert long.status_code in (400, 401, 404)
 
 
 def test_the_first_start_prints_a_link_that_makes_the_administrator_once(make_hub: MakeHub):

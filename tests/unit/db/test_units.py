@@ -46,6 +46,31 @@ def test_what_is_written_in_a_read_unit_is_not_kept(database: Database):
         assert read_fact(session, "a") is None
 
 
+def test_a_read_unit_sees_one_moment(database: Database):
+    with database.write() as session:
+        write_fact(session, "a", "1")
+    with database.read() as early:
+        assert read_fact(early, "a") == "1"
+        with database.write() as session:
+            write_fact(session, "a", "2")
+            write_fact(session, "b", "2")
+        assert read_fact(early, "b") is None
+        early.expunge_all()
+        assert read_fact(early, "a") == "1"
+    with database.read() as late:
+        assert (read_fact(late, "a"), read_fact(late, "b")) == ("2", "2")
+
+
+def test_only_its_owner_reads_an_sqlite_database(tmp_path: Path):
+    database = Database(f"sqlite:///{tmp_path / 'hub.db'}")
+    with database.write() as session:
+        session.execute(text("CREATE TABLE a (b)"))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    database.dispose()
+    assert set(modes) == {"hub.db", "hub.db-wal", "hub.db-shm"}
+    assert set(modes.values()) == {0o600}
+
+
 def test_upsert_and_ignore(database: Database):
     with database.write() as session:
         assert insert_ignore(session, Fact, {"name": "a", "value": "1"}) == 1

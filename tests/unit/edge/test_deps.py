@@ -123,7 +123,7 @@ def test_where_a_token_stands(header: str | None, found: str | None):
 
 @pytest.mark.parametrize(
     "header",
-    ["Digest x", "Basic !!!", basic(b"\xff:hf_x"), "Token hf_x", "Basic aGk"],
+    ["Digest x", "Basic !!!", "Basic \xff\xff", basic(b"\xff:hf_x"), "Token hf_x", "Basic aGk"],
 )
 def test_what_is_no_way_to_say_who_one_is(header: str):
     with pytest.raises(InvalidCredentials):

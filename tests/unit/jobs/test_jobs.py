@@ -88,6 +88,27 @@ def test_a_worker_whose_lease_ran_out_cannot_finish(database: Database):
     assert waiting(database) == 0
 
 
+def test_a_job_that_ends_its_workers_is_given_up(database: Database):
+    with database.write() as session:
+        jobs.enqueue(session, "test", max_attempts=2)
+    for _ in range(2):
+        with database.write() as session:
+            assert jobs.claim(session, ["test"])
+        with database.write() as session:
+            past = now() - timedelta(seconds=1)
+            session.execute(update(Job).values(lease_ends_at=past))
+    done = []
+    with database.write() as session:
+        jobs.enqueue(session, "test", {"next": True})
+    worker = Worker(database, {"test": done.append})
+    assert worker.run_one()
+    assert not worker.run_one()
+    assert done == [{"next": True}]
+    with database.read() as session:
+        left = session.scalars(select(Job)).one()
+    assert (left.state, left.error) == ("failed", "its worker ended each of 2 times")
+
+
 def test_a_periodic_job_waits_for_its_next_turn(database: Database):
     done = []
     worker = Worker(database, {"test": lambda _: done.append(1)}, periodic=[Periodic("test", 3600)])

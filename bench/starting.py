@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from bench.servers import memory, proportional
+from bench.servers import cpu_seconds, memory, proportional
 from bench.table import ROUNDS, Table, middle, timed
 from tests.support.server import LiveHub
 
@@ -15,11 +15,13 @@ def main(table: Table, folder: Path) -> None:
     live = LiveHub(folder / "data", {"HUB_LOG_LEVEL": "warning"}).start()
     live.make_user("ada").make_repo("tiny")
     live.close()
-    took = []
+    took, busy = [], []
     for _ in range(ROUNDS + 2):
         took.append(timed(live.start) / 1000)
+        busy.append(cpu_seconds(live.process.pid) if live.process else 0)
         live.close()
     table.figure("ready, existing database", middle(took), "s", target="≤ 2")
+    table.note(f"computing {middle(busy):.1f} s")
     for workers in (1, 2):
         live.workers = workers
         live.start()

@@ -77,11 +77,9 @@ class Verification:
     def _verified(self, upload: UploadInfo, *, inline: bool) -> None:
         """Never leaves the upload `verifying`: done, failed for good, or open for another try."""
         faults.point("completion.claimed")
-        joined = False
         with self._held(upload):
             try:
                 self._join(upload)
-                joined = True
                 faults.point("completion.joined")
                 if inline:
                     self._verify(upload)
@@ -94,6 +92,7 @@ class Verification:
                 if _for_good(failure):  # the repository or the account is gone
                     self._end(upload, "failed", str(failure))
                 else:
+                    joined = not isinstance(failure, PartsMissing)  # or it may be, nobody knows
                     self._reopen(upload, joined=joined, queued=False)
                 raise
         self._reopen(upload, joined=True, queued=True)

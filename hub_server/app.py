@@ -19,6 +19,7 @@ from hub_server import (
     faults,
     objects,
     repos,
+    upkeep,
     web,
     wire,
 )
@@ -93,6 +94,7 @@ def handlers(hub: Hub) -> dict[str, Handler]:
         **objects.handlers(hub.objects),
         **contents.handlers(hub),
         **catalog.handlers(hub),
+        **upkeep.handlers(hub),
         "accounts.clean_up": lambda _: clean_accounts(hub),
         "repos.purge": lambda _: purge_repos(hub),
     }
@@ -104,14 +106,12 @@ def clean_accounts(hub: Hub) -> None:
 
 
 def purge_repos(hub: Hub) -> None:
-    """Rows of repositories deleted long ago go first, then the blobs nobody names any more."""
+    """Rows of repositories deleted long ago go; their blobs are left to garbage collection."""
     before = now() - timedelta(days=hub.settings.deleted_repo_days)
     with hub.database.write() as session:
         if blobs_are_kept(session):
             return  # a backup copies what it saw; the next turn comes within the hour
-        purged = repos.purge_deleted(session, before=before)
-    for name in (name for each in purged for name in each.packs):
-        hub.git.forget_blobs(name)
+        repos.purge_deleted(session, before=before)
 
 
 PERIODIC = (
@@ -119,6 +119,7 @@ PERIODIC = (
     Periodic("gitstore.sweep", HOUR),
     Periodic("repos.purge", HOUR),
     Periodic("accounts.clean_up", HOUR),
+    Periodic(upkeep.COLLECT, 24 * HOUR),
 )
 
 

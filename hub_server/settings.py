@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     prune_grace: int = Field(
         86400, ge=0, description="Seconds between marking such objects and deleting them"
     )
+    gc_days: int = Field(
+        7, ge=0, description="Days for which garbage collection can be undone; 0: not at all"
+    )
     deleted_repo_days: int = Field(7, description="Days a deleted repository can be brought back")
     xaccel: str = Field(
         "",

@@ -1,6 +1,6 @@
 """What is known of every repository from its card and files, and listings of it."""
 
-from hub_server.catalog.applying import columns, handlers, refs_updated, reindex
+from hub_server.catalog.applying import columns, handlers, mend_head, refs_updated, reindex
 from hub_server.catalog.listing import Filters, LinkedKind, Listing, Sort, count, listing
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "count",
     "handlers",
     "listing",
+    "mend_head",
     "refs_updated",
     "reindex",
 ]

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hub_server import contents, jobs
 from hub_server.cards import IndexRecord
 from hub_server.contents import Hub
 from hub_server.db import now
+from hub_server.db.tables.git import GitRef
 from hub_server.db.tables.repos import Repo
 from hub_server.events import RefsUpdated
+from hub_server.gitstore import HEADS, lock_repository
 
 REINDEX = "catalog.reindex"
 OWN_COLUMNS = ("card_data", "tags", "pipeline_tag", "library_name")
@@ -35,6 +37,22 @@ def columns(record: IndexRecord) -> dict[str, Any]:
     everything = asdict(record)
     own = {name: everything.pop(name) for name in OWN_COLUMNS}
     return {**own, "tags": list(own["tags"]), "facts": everything}
+
+
+def mend_head(hub: Hub, repo_id: int) -> None:
+    """The row names the commit of the default branch, whatever it named before."""
+    with hub.database.write() as session:
+        lock_repository(session, repo_id)
+        row = session.execute(
+            select(Repo.default_branch, Repo.head).where(Repo.id == repo_id)
+        ).one_or_none()
+        if row is None:
+            return
+        main = HEADS + row.default_branch.encode("utf-8", "surrogateescape")
+        ref = select(GitRef.value).where(GitRef.repo_id == repo_id, GitRef.name == main)
+        head = session.scalar(ref)
+        if head != row.head:
+            session.execute(update(Repo).where(Repo.id == repo_id).values(head=head))
 
 
 def reindex(hub: Hub, repo_id: int) -> None:

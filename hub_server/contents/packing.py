@@ -15,9 +15,7 @@ from hub_server.db.tables.git import Pack
 from hub_server.db.tables.repos import Repo
 from hub_server.gitstore import (
     Rules,
-    acquire,
     collect,
-    collect_orphans,
     delete_marked,
     mark,
     marked_until,
@@ -83,10 +81,6 @@ def _repo(payload: Mapping[str, object]) -> int:
 
 def _sweep(hub: Hub) -> None:
     collect(hub.git, retired=timedelta(seconds=hub.settings.pack_grace))
-    with hub.database.write() as session:  # never given back: so it is once a day
-        today = acquire(session, "gitstore.orphans", DAY.total_seconds())
-    if today is not None:
-        collect_orphans(hub.git, older_than=2 * DAY)
     hub.git.cache.make_room()
 
 

@@ -1,6 +1,6 @@
 """Single values about this installation."""
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub_server.db.insert import insert_ignore, upsert
@@ -13,6 +13,10 @@ def read_fact(session: Session, name: str) -> str | None:
 
 def write_fact(session: Session, name: str, value: str) -> None:
     upsert(session, Fact, {"name": name, "value": value}, key=["name"], update=["value"])
+
+
+def forget_fact(session: Session, name: str) -> None:
+    session.execute(delete(Fact).where(Fact.name == name))
 
 
 def claim_fact(session: Session, name: str, value: str) -> str:

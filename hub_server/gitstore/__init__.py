@@ -1,7 +1,7 @@
 """Repositories of Git objects on SQL and blobs. Knows no users, no cards, no HTTP."""
 
 from hub_server.gitstore.cache import DamagedPack
-from hub_server.gitstore.garbage import Collected, collect, collect_orphans
+from hub_server.gitstore.garbage import Collected, collect
 from hub_server.gitstore.keeping import Heartbeat, blobs_are_kept, keep_blobs, living_nodes
 from hub_server.gitstore.leases import Held, LeaseLost, acquire, check, hold, release, renew
 from hub_server.gitstore.pruning import (
@@ -61,7 +61,6 @@ __all__ = [
     "check",
     "choose",
     "collect",
-    "collect_orphans",
     "delete_marked",
     "hold",
     "keep_blobs",

@@ -1,12 +1,11 @@
 """What crashed or lost uploads leave behind, and how it goes: the row first, then the blobs.
 
 So no row ever names bytes that are being removed; a crash in between leaves blobs without a row,
-which `orphans` finds. While a backup is at work nothing goes (see `keeping`).
+which the room `upkeep` finds. While a backup is at work nothing goes (see `keeping`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import and_, delete, or_, select
 
@@ -36,26 +35,6 @@ def collect(
             store.forget_blobs(name)
             count, size = count + 1, size + stored
     return Collected(count, size)
-
-
-def collect_orphans(store: GitStore, *, older_than: timedelta = UPLOADING) -> Collected:
-    """Remove pack blobs without a row: of purged repositories, or of an interrupted `collect`."""
-    count = size = 0
-    for key, stored in list(orphans(store, older_than)):
-        store.blobs.delete(key)
-        count, size = count + 1, size + stored
-    return Collected(count, size)
-
-
-def orphans(store: GitStore, older_than: timedelta) -> Iterator[tuple[str, int]]:
-    """Keys and sizes of blobs below `pack/` without a row, older than that."""
-    before = datetime.now(UTC) - older_than
-    old = [blob for blob in store.blobs.list("pack/") if blob.modified < before]
-    with store.database.read() as session:
-        known = set(session.scalars(select(Pack.name)))
-    for blob in old:
-        if blob.key.removeprefix("pack/").rpartition(".")[0] not in known:
-            yield blob.key, blob.size
 
 
 def _take(store: GitStore, uploading: timedelta, retired: timedelta) -> list[tuple[str, int]]:

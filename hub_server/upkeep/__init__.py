@@ -1,8 +1,8 @@
 """Looking after a hub: checking it, collecting its garbage, saving it and bringing it back."""
 
+from hub_server.upkeep.checking import Scope, Summary, fsck
 from hub_server.upkeep.collecting import GRACE, Doomed, Plan, collect, preview, undo
 from hub_server.upkeep.findings import Finding
-from hub_server.upkeep.fsck import Scope, Summary, fsck
 from hub_server.upkeep.jobs import COLLECT, handlers, plan_of
 from hub_server.upkeep.meters import shown_size
 from hub_server.upkeep.reindexing import Reindexed, reindex_all, reindex_one

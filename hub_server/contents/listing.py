@@ -21,6 +21,7 @@ class TreeEntry:
     """`size` is that of the content: for a large file the real one, for a folder 0.
 
     `oid` is the blob's or tree's own id; `blob_size` is the pointer's size for a large file.
+    `exact` is the path that addresses it, also where its bytes are no text and `path` shows marks.
     """
 
     type: Kind
@@ -31,6 +32,7 @@ class TreeEntry:
     mode: int
     lfs: Pointer | None = None
     last_commit: Commit | None = None
+    exact: str = ""
 
     @property
     def name(self) -> str:
@@ -88,23 +90,24 @@ def paths_info(
 
 
 def describe(snapshot: Snapshot, path: bytes, entry: Entry) -> TreeEntry:
+    exact = path.decode("utf-8", "surrogateescape")
     if entry.is_tree:
-        return TreeEntry("directory", shown(path), entry.id, 0, 0, entry.mode)
+        return TreeEntry("directory", shown(path), entry.id, 0, 0, entry.mode, exact=exact)
     if entry.is_submodule:
-        return TreeEntry("submodule", shown(path), entry.id, 0, 0, entry.mode)
+        return TreeEntry("submodule", shown(path), entry.id, 0, 0, entry.mode, exact=exact)
     size, pointer = snapshot.facts(entry.id)
     real = pointer.size if pointer else size
-    return TreeEntry("file", shown(path), entry.id, real, size, entry.mode, pointer)
+    return TreeEntry("file", shown(path), entry.id, real, size, entry.mode, pointer, exact=exact)
 
 
 def with_last_commits(snapshot: Snapshot, entries: Sequence[TreeEntry]) -> list[TreeEntry]:
     """The same entries, each with the commit that changed it last."""
     commits: dict[ObjectId, Commit] = {}
     done = []
-    for folder, group in groupby(entries, key=lambda entry: entry.path.rpartition("/")[0]):
+    for folder, group in groupby(entries, key=lambda entry: entry.exact.rpartition("/")[0]):
         known = last_commits.of_folder(snapshot, raw(folder))
         for entry in group:
-            found = known.get(raw(entry.name))
+            found = known.get(raw(entry.exact.rpartition("/")[2]))
             if found and found not in commits:
                 commits[found] = read_commit(snapshot.objects, found)
             done.append(replace(entry, last_commit=commits.get(found or "")))

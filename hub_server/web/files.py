@@ -95,10 +95,10 @@ def _row(place: Place, entry: TreeEntry, lines: dict[str, CommitLine]) -> views.
     page = "tree" if is_folder else "blob"
     return views.FileRow(
         name=entry.name,
-        url=address(place.repo, page, place.revision, entry.path),
+        url=address(place.repo, page, place.revision, entry.exact),
         is_folder=is_folder,
         size=entry.size if is_file else None,
-        download_url=_download(place, entry.path) if is_file else None,
+        download_url=_download(place, entry.exact) if is_file else None,
         commit=lines.get(entry.last_commit.id) if entry.last_commit else None,
         is_lfs=entry.lfs is not None,
         is_link=entry.mode == LINK,

@@ -1,5 +1,6 @@
 """From a view model to an answer: the frame around it, language, theme, cookies, headers."""
 
+import re
 from functools import cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -21,6 +22,8 @@ LANGUAGE_COOKIE = "hub_lang"
 THEME_COOKIE = "hub_theme"
 YEAR = 365 * 24 * 3600
 CHOSEN = ("lang", "theme")
+UNTEXT = re.compile("[\ud800-\udfff]")
+"""What file names carry for bytes that are no text; a page cannot hold it."""
 
 
 @cache
@@ -39,7 +42,7 @@ def render(
 ) -> Response:
     """The page; `secret` keeps it out of every cache, the browser's own too."""
     text = templates().render(template, page_of(request), view)
-    response = HTMLResponse(text, int(status))
+    response = HTMLResponse(UNTEXT.sub("\N{REPLACEMENT CHARACTER}", text), int(status))
     response.headers["Cache-Control"] = "no-store" if secret else "private, no-cache"
     response.headers["Vary"] = "Cookie, Accept-Language"
     csrf.keep_guest(request, response)

@@ -1,6 +1,7 @@
 """Repositories as pages: new, card, files, commits, settings; with real pushes."""
 
 import html
+import os
 import re
 from pathlib import Path
 
@@ -293,3 +294,31 @@ def test_visibility_name_and_deletion(hub: LiveHub, bob: LiveUser) -> None:
         done = owner.submit(f"/{new}/settings", f"/{new}/settings/delete", typed=new)
         assert done.headers["location"] == f"/{user.name}"
         owner.get(f"/{new}", 404)
+
+
+def test_names_that_are_no_text_lead_to_their_files(
+    hub: LiveHub, git: GitClient, bob: LiveUser
+) -> None:
+    repo = bob.make_repo()
+    clone = git.clone(bob.git_url(repo), "odd-names")
+    folder = os.fsencode(clone) + b"/d\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - pathlib takes no bytes
+    with open(folder + b"/caf\xe9.txt", "wb") as file:  # noqa: PTH123
+        file.write(b"old bytes\n")
+    git("add", "-A", cwd=clone)
+    git("commit", "-q", "-m", "odd", cwd=clone)
+    git("push", "-q", "origin", "HEAD:main", cwd=clone)
+    with Visitor(hub) as person:
+        top = links(person.get(f"/{repo}/tree/main"))
+        below = next(path for path in top if path.endswith("/tree/main/d%E9"))
+        folder_page = person.get(below)
+        assert "odd" in words(folder_page)
+        found = next(path for path in links(folder_page) if "/blob/main/" in path)
+        shown = words(person.get(found))
+        assert "old bytes" in shown
+        assert "caf\N{REPLACEMENT CHARACTER}.txt" in shown
+        for page in ("commits/main/d%E9/caf%E9.txt", "commits/main"):
+            assert "odd" in words(person.get(f"/{repo}/{page}"))
+        commit = next(path for path in links(folder_page) if "/commit/" in path)
+        assert "caf" in words(person.get(commit))
+        person.get(f"/{repo}/blob/main/d%E9/gone%E9", 404)

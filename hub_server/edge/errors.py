@@ -19,6 +19,7 @@ from hub_server.errors import (
     AlreadyExists,
     BadRequest,
     HubError,
+    InvalidCredentials,
     MethodNotAllowed,
     Moved,
     NotFound,
@@ -78,7 +79,7 @@ def _body(request: Request, error: HubError, at: Door) -> Response:
         page: ErrorPage = request.app.state.error_page
         return page(request, error)
     if at == "git":
-        return PlainTextResponse(f"{error}\n", error.status)
+        return PlainTextResponse(f"{error}{_hint(request, error)}\n", error.status)
     if at == "lfs":
         content = {"message": str(error), "request_id": request.state.request_id}
         return JSONResponse(content, error.status, media_type=LFS_TYPE)
@@ -89,6 +90,16 @@ def _body(request: Request, error: HubError, at: Door) -> Response:
     if isinstance(extra, dict):
         body |= extra
     return JSONResponse(body, error.status)
+
+
+def _hint(request: Request, error: HubError) -> str:
+    """What git shows to somebody whose token is wrong, old or cut off."""
+    if not isinstance(error, InvalidCredentials):
+        return ""
+    return (
+        "; the token is wrong, expired or revoked. Make another at "
+        f"{request.state.origin.base_url}/settings/tokens and give it as the password"
+    )
 
 
 def _headers(error: HubError) -> dict[str, str]:

@@ -151,6 +151,7 @@ def test_a_wrong_token_is_called_so(hub: LiveHub, ada: LiveUser, git: GitClient)
     repo = ada.make_repo(private=True)
     said = git.refused("ls-remote", f"http://ada:hf_{'x' * 34}@127.0.0.1:{hub.port}/{repo}")
     assert "Invalid credentials in Authorization header" in said
+    assert "/settings/tokens" in said
 
 
 @pytest.mark.parametrize("repo", ["private", "ada/never-was", "nobody/nothing"])

@@ -7,6 +7,11 @@ a protocol that this hub does not speak.
 XET = "HF_HUB_DISABLE_XET"
 
 
+def short(endpoint: str) -> str:
+    """For all Unix shells, on one line."""
+    return f"export HF_ENDPOINT={endpoint} {XET}=1"
+
+
 def posix(endpoint: str, *more: str) -> str:
     return "\n".join((f"export HF_ENDPOINT={endpoint}", f"export {XET}=1", *more))
 

@@ -1,4 +1,5 @@
 // The few behaviours of the pages; each element works, or hides, without them.
 import "./copy-button.js";
+import "./current-place.js";
 import "./drop-menu.js";
 import "./relative-time.js";

@@ -1,5 +1,6 @@
 """Every page with sample data, as the tests, the screenshots and axe see them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
@@ -362,6 +363,10 @@ def _files() -> dict[str, tuple[str, object]]:
             commits.CommitsPage(MODEL, sha, (), Pager(0, 0), FILE["crumbs"], "runs/log.txt"),
         ),
         "commit": ("commits/commit.html", commit),
+        "commit-long": (
+            "commits/commit.html",
+            replace(commit, title="x" * 300, body="y" * 300, files=(), is_cut=False),
+        ),
     }
 
 

@@ -24,6 +24,7 @@ def configure(settings: Settings) -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
+        _calm_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -32,6 +33,7 @@ def configure(settings: Settings) -> None:
         if settings.log_format == "json"
         else structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
+            sort_keys=False,
             # Not rich's, which prints the values of variables, secrets too, and takes seconds.
             exception_formatter=structlog.dev.plain_traceback,
         )
@@ -57,6 +59,13 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _calm_name(_logger: object, _method: str, event: Any) -> Any:
+    """uvicorn's logger for everything is called `uvicorn.error`, which alarms who reads it."""
+    if event.get("logger") == "uvicorn.error":
+        event["logger"] = "uvicorn"
+    return event
 
 
 class RequestLog:

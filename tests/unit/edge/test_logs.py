@@ -113,3 +113,14 @@ def test_the_level_is_a_setting(log: Log):
     configure(Settings(log_level="error"))
     client.get("/")
     assert log.text() == ""
+
+
+def test_lines_for_people_begin_with_what_was_asked_and_alarm_nobody(log: Log):
+    configure(Settings())
+    client.get("/some/path")
+    logging.getLogger("uvicorn.error").info("Started")
+    said = log.text()
+    line = next(line for line in said.splitlines() if "/some/path" in line and "hub.access" in line)
+    assert line.index("method=GET") < line.index("path=") < line.index("status=200")
+    assert line.index("status=200") < line.index("request_id=")
+    assert "uvicorn.error" not in said

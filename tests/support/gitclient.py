@@ -53,6 +53,13 @@ class GitClient:
         )
         return Done(done.returncode, _text(done.stdout), _text(done.stderr))
 
+    def raw(self, *words: str, cwd: Path, given: bytes) -> bytes:
+        """What a command that succeeds prints, byte for byte."""
+        return subprocess.run(
+            ["git", *words], cwd=cwd, env=self.environment, input=given, capture_output=True,
+            timeout=SECONDS, check=True,
+        ).stdout  # fmt: skip
+
     def __call__(
         self, *words: str | bytes | Path, cwd: Path | None = None, given: bytes = b"", **env: str
     ) -> str:

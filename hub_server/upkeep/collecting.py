@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from hub_server import gitstore, objects
@@ -82,7 +82,8 @@ def collect(hub: Hub, plan: Plan, told: Told = lambda _: None) -> None:
     """All five steps. Raises ForeignStore; StoreUnavailable where the store fails in the middle."""
     claim_store(hub)
     objects.expire(hub.objects)
-    gitstore.collect(hub.git)
+    gitstore.collect(hub.git, retired=timedelta(seconds=hub.settings.pack_grace))
+    _mend_clock(hub)
     for some in unnamed(hub, before=now() - plan.grace):
         _mark(hub, plan, some, told)
     point("gc.marked")
@@ -126,7 +127,8 @@ def _mark(hub: Hub, plan: Plan, some: Sequence[BlobInfo], told: Told) -> None:
         insert_ignore(session, DoomedBlob, rows)
     for info in some:
         at = known.get(info.key, clock) + plan.window
-        told(Doomed(info.key, info.size, "waits" if info.key in known else "marked", at))
+        if at > clock:  # the others are told when they are removed
+            told(Doomed(info.key, info.size, "waits" if info.key in known else "marked", at))
 
 
 def _marks(session: Session, keys: Sequence[str]) -> dict[str, datetime]:
@@ -165,11 +167,11 @@ def _due(hub: Hub, window: timedelta) -> Iterator[tuple[str, int]]:
 
 
 def _remove(hub: Hub, key: str, window: timedelta) -> Fate | None:
-    """Remove one blob unless something names it now; None where somebody else did, or a backup
-    is at work. The mark goes in the same transaction: a crash in between leaves it."""
+    """Remove one blob unless something names it now; None where somebody else has, `waits` while
+    a backup is at work. The mark goes in the same transaction: a crash in between leaves it."""
     with hub.database.write() as session:
         if blobs_are_kept(session):
-            return None
+            return "waits"
         old = DoomedBlob.marked_at <= database_clock(session) - window
         taken: Any = session.execute(delete(DoomedBlob).where(DoomedBlob.key == key, old))
         if not taken.rowcount:
@@ -201,6 +203,14 @@ def _let_go(session: Session, key: str) -> None:
     if key.startswith("lfs/"):
         mine = LargeObject.sha256 == key.removeprefix("lfs/")
         session.execute(delete(LargeObject).where(mine))
+
+
+def _mend_clock(hub: Hub) -> None:
+    """Marks that were made by a clock that was ahead count from now."""
+    with hub.database.write() as session:
+        clock = database_clock(session)
+        ahead = update(DoomedBlob).where(DoomedBlob.marked_at > clock)
+        session.execute(ahead.values(marked_at=clock))
 
 
 def _clock(hub: Hub) -> datetime:

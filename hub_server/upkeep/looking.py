@@ -1,13 +1,10 @@
 """What all checks share: the hub, how closely to look, and whether a blob is what was recorded."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-
-from sqlalchemy.orm import Session
 
 from hub_server.blobs import CHUNK, BlobMissing, StoreUnavailable
 from hub_server.contents import Hub
@@ -29,14 +26,6 @@ class Look:
     hub: Hub
     meter: Meter
     fast: bool = False
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Session]:
-        """Statements that see the database as it is at one moment, on PostgreSQL too."""
-        with self.hub.database.read() as session:
-            if not self.hub.database.is_sqlite:
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            yield session
 
     def problem(
         self, key: str, size: int, sha256: str, *, copy: Path | None = None

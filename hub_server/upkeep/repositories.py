@@ -48,7 +48,7 @@ def label(kind: str, full_name: str, *, deleted: bool = False) -> str:
 
 def known(look: Look, repo_id: int) -> Known | None:
     """The rows as they are now; None if the repository has been purged."""
-    with look.snapshot() as session:
+    with look.hub.database.read() as session:
         columns = (Repo.kind, Repo.full_name, Repo.deleted_at, Repo.default_branch, Repo.head)
         row = session.execute(select(*columns).where(Repo.id == repo_id)).one_or_none()
         if row is None:

@@ -27,7 +27,7 @@ CLOCK = "A clock was ahead. Starting a node (`serve` or `worker`) puts waiting j
 def check_rows(look: Look, kinds: Collection[str] = ()) -> Iterator[Finding]:
     """`kinds` are the jobs that somebody works; others are told."""
     try:
-        with look.snapshot() as session:
+        with look.hub.database.read() as session:
             if look.hub.database.is_sqlite:
                 yield from _sqlite(session, fast=look.fast)
             else:
@@ -36,7 +36,7 @@ def check_rows(look: Look, kinds: Collection[str] = ()) -> Iterator[Finding]:
         said = str(failure.orig).strip().splitlines()[0]
         yield Finding("error", "database", "database", f"It cannot be read: {said}.", "", RESTORE)
         return
-    with look.snapshot() as session:
+    with look.hub.database.read() as session:
         patience = FAR + timedelta(days=look.hub.settings.prune_days)
         yield from _states(session, patience)
         yield from _jobs(session, kinds)

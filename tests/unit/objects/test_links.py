@@ -270,6 +270,24 @@ class TestCollecting:
         with hub.database.read() as session:
             assert hub.objects.lookup(session, OID) is None
 
+    def test_bytes_that_somebody_else_has_brought_since_stay(
+        self, hub: LargeFileHub, ada: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They were gone at the first look; another upload has stored and linked them by now."""
+        repo, other = hub.repo(ada), hub.repo(ada, "other")
+        real, looks = type(hub.blobs).size, []
+
+        def size(store: object, key: str) -> int | None:
+            looks.append(key)
+            if len(looks) > 1:
+                return real(store, key)  # type: ignore[arg-type]
+            hub.objects.store_received(hub.received(DATA), Claim(other, ada))
+            return None
+
+        monkeypatch.setattr(type(hub.blobs), "size", size)
+        assert hub.objects.keep(Claim(repo, ada), OID, len(DATA)).size == len(DATA)
+        assert linked(hub, repo, OID) == linked(hub, other, OID) == {OID}
+
     @pytest.mark.parametrize("large_file_hub", ["file", "passing"], indirect=True)
     def test_stray_bytes_are_swept(self, hub: LargeFileHub) -> None:
         ada = hub.user("ada")

@@ -57,12 +57,19 @@ def content_length(request: Request) -> int | None:
     return int(text) if text else None
 
 
+def body_stream(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Refuses a form that was read already, to find its token (see csrf)."""
+    if getattr(request.state, "form_read", False):
+        raise BadRequest("This address does not take a form.")
+    return request.stream()
+
+
 async def small_body(request: Request, limit: int) -> bytes:
     """A body that fits in memory. Raises TooLarge beyond `limit` bytes."""
     gathered = bytearray()
     if (content_length(request) or 0) > limit:
         raise _too_large(limit)
-    async for chunk in request.stream():
+    async for chunk in body_stream(request):
         gathered += chunk
         if len(gathered) > limit:
             raise _too_large(limit)
@@ -73,7 +80,7 @@ async def small_body(request: Request, limit: int) -> bytes:
 async def spooled(request: Request, incoming: Incoming, limit: int) -> AsyncIterator[Received]:
     """The whole body in a file that is gone after the block, unless somebody adopted it."""
     async with incoming.writer(limit=limit, expect_size=content_length(request)) as writer:
-        async for chunk in request.stream():
+        async for chunk in body_stream(request):
             if chunk:
                 await writer.send(chunk)
     try:

@@ -95,6 +95,7 @@ async def form_token(request: Request) -> AsyncIterator[str]:
         yield header
         return
     value = (await request.form()).get("csrf_token", "")
+    request.state.form_read = True
     yield value if isinstance(value, str) else ""
     await request.close()
 

@@ -78,6 +78,8 @@ class RawRestConvertor(RestConvertor):
 
 def register_convertors() -> None:
     """Make the convertors below known to routes, by the names used here."""
+    register_url_convertor("str", SegmentConvertor())  # no parameter may hold the mark
+    register_url_convertor("path", RestConvertor())
     register_url_convertor("segment", SegmentConvertor())
     register_url_convertor("rest", RestConvertor())
     register_url_convertor("rawrest", RawRestConvertor())

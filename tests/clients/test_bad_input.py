@@ -411,3 +411,18 @@ def test_a_full_disk(small_disk: Path, make_hub, git: GitClient):
     git("reset", "-q", "--hard", "HEAD~7", cwd=clone)
     git("push", "-q", "origin", "HEAD:main", cwd=clone)
     assert b"unexpected error" not in hub.log.read_bytes()
+
+
+def test_an_encoded_slash_in_any_parameter(send: Send):
+    for path in ("/-/avatars/%2F.svg", "/join/%2F", "/reset/%2F", "/api/users/%2F/overview"):
+        assert send("GET", path, None, ("Accept", "text/html")).status < 500
+    assert send("GET", "/static/x/%2F..%2Fsetup.py").status == 404
+
+
+@pytest.mark.parametrize("path", ["duplicate", "commit/main", "preupload/main", "tag/main"])
+def test_a_form_with_a_cookie_where_json_belongs(hub: LiveHub, repo: str, path: str):
+    """Looking for a form's token reads the body, which the route then wants to read."""
+    headers = [("Cookie", "hub_session=x"), ("Content-Type", "multipart/form-data; boundary=x")]
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
+    sent = request(hub, "POST", f"/api/models/{repo}/{path}", headers=headers, body=body)
+    assert 400 <= exchange(hub, sent).status < 500

@@ -324,9 +324,17 @@ def _one_edit_away(name: str, known: Mapping[str, str]) -> str | None:
     for candidate in difflib.get_close_matches(name, known, n=3, cutoff=0.85):
         steps = difflib.SequenceMatcher(None, name, candidate).get_opcodes()
         edits = sum(max(b - a, d - c) for step, a, b, c, d in steps if step != "equal")
-        if edits == 1:
+        if edits == 1 or _swapped(name, candidate):
             return candidate
     return None
+
+
+def _swapped(name: str, other: str) -> bool:
+    """The same but for two letters that changed places, as hurried fingers write them."""
+    wrong = [at for at, (a, b) in enumerate(zip(name, other, strict=False)) if a != b]
+    if len(name) != len(other) or len(wrong) != 2 or wrong[1] - wrong[0] != 1:  # noqa: PLR2004
+        return False
+    return name[wrong[0] : wrong[1] + 1] == other[wrong[0] : wrong[1] + 1][::-1]
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -43,7 +43,6 @@ def user() -> None:
 @click.option(
     "--password-stdin/--no-password",
     required=True,
-    default=None,
     help="Read the password from standard input, or make an account for tokens only.",
 )
 @with_settings
@@ -88,7 +87,6 @@ def list_users(settings: Settings) -> None:
 @click.option(
     "--password-stdin/--link",
     required=True,
-    default=None,
     help="Read the new password from standard input, or print a link to choose one within a day.",
 )
 @with_settings

@@ -1,6 +1,7 @@
 """`serve`, `worker` and `migrate`."""
 
 import asyncio
+import errno
 import math
 import signal
 import socket
@@ -144,9 +145,10 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind(place)
         listener.listen(2048)
     except OSError as failure:
+        taken = " Is another hub running? Choose another port with --port."
         raise SettingsError(
-            f"{host}:{port} cannot be listened on: {failure.strerror}. Is another hub running? "
-            "Choose another port with --port."
+            f"{host}:{port} cannot be listened on: {failure.strerror}."
+            + (taken if failure.errno == errno.EADDRINUSE else "")
         ) from None
     listener.set_inheritable(True)
     return listener

@@ -78,7 +78,8 @@ def test_a_file_that_is_no_toml_stops_the_start(data: Path, text: bytes):
 
 
 @pytest.mark.parametrize(
-    "name", ["HUB_WORKER", "HUB_WORKERSS", "HUB_WOKERS", "HUB_WORKEDS", "HUB_PUBLICURL"]
+    "name",
+    ["HUB_WORKER", "HUB_WORKERSS", "HUB_WOKERS", "HUB_WORKEDS", "HUB_WROKERS", "HUB_PUBLICURL"],
 )
 def test_a_name_one_edit_away_stops_the_start(
     data: Path, monkeypatch: pytest.MonkeyPatch, name: str

@@ -120,6 +120,13 @@ def test_failures_are_one_sentence(hub, line, stdin, sentence):
     assert said.status == 1
 
 
+@pytest.mark.parametrize("line", ["user create ada", "user password ada"])
+def test_whether_there_is_a_password_has_to_be_said(hub, line):
+    said = hub(line, stdin="correct horse\n", fails=True)
+    assert "Missing option" in said.err
+    assert said.status == 2
+
+
 def test_a_failure_leaves_nothing_half_done(hub, database):
     hub("user create ada --no-password")
     hub("org create lab --member ada:admin --member nobody:read", fails=True)

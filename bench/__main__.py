@@ -1,6 +1,6 @@
 """`make bench`: every figure beside its reference, measured in turns in one run.
 
-    python -m bench [NAME…]      git, large, downloads, commits, start; all without a name
+    python -m bench [NAME…]      git, large, downloads, commits, repack, start; all without a name
 
 BENCH_SCALE makes repositories and files larger or smaller, BENCH_ROUNDS the rounds more or fewer.
 """
@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import commits, downloads, git_objects, git_wire, large_files, starting
+from bench import commits, downloads, git_objects, git_wire, large_files, repack, starting
 from bench.table import SCALE, Table
 
 PARTS = {
@@ -19,6 +19,7 @@ PARTS = {
     "commits": commits.main,
     "large": large_files.main,
     "git": git_wire.main,
+    "repack": repack.main,
 }
 
 

@@ -30,6 +30,7 @@ DAY = timedelta(days=1)
 SETTLING = 5.0
 """Seconds a repack waits, so that it takes a burst of commits at once."""
 MOMENT = 60.0
+EVER = 36_500
 
 
 def keep_count(session: Session, hub: Hub, repo_id: int) -> int:
@@ -55,9 +56,9 @@ def plan_prune(session: Session, hub: Hub, repo_id: int, *, delay: float | None 
 
 
 def prune_rules(hub: Hub) -> Rules:
-    """As set; where nothing is pruned by itself, what is done by hand keeps to the grace alone."""
+    """As set; 0 days keep all that refs ever pointed at."""
     settings = hub.settings
-    return Rules(settings.prune_days, timedelta(seconds=settings.prune_grace))
+    return Rules(settings.prune_days or EVER, timedelta(seconds=settings.prune_grace))
 
 
 def count_storage(session: Session, hub: Hub, repo_id: int) -> None:

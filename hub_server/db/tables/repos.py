@@ -55,7 +55,7 @@ class Repo(Base):
     likes: Mapped[int] = mapped_column(default=0, server_default="0")
     used_storage: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     prunes: Mapped[int] = mapped_column(default=0, server_default="0")
-    """How often objects were taken away: what somebody saw before may be gone by the next number."""
+    """How often objects were taken away: what was seen before may be gone by the next number."""
     card_data: Mapped[dict[str, Any] | None]
     tags: Mapped[list[Any]] = mapped_column(default=list)
     pipeline_tag: Mapped[str | None] = mapped_column(String(100))

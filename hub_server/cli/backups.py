@@ -42,13 +42,13 @@ def backup_command(
     order = Order(target, secret, keep or 0, verify)
     with connected(settings) as database:
         schema = Schema(database, data_path("migrations"))
-        done = back_up(database, open_store(settings), schema, order, Progress(_say))
+        done = back_up(database, open_store(settings), schema, order, Progress(say))
     _end(done.as_json(), whole=done.whole, problem=_lost(done))
 
 
 def _lost(done: Done) -> str:
     keys = [*done.missing, *done.damaged]
-    return f"the hub has lost {len(keys)} blobs, which the backup lacks: {_some(keys)}"
+    return f"the hub has lost {len(keys)} blobs, which the backup lacks: {some(keys)}"
 
 
 @click.command("restore")
@@ -71,12 +71,12 @@ def restore_command(
         target = Target(database, open_store(settings), schema)
         expect_empty(target, wanted)
         keys = _keys(settings, wanted)
-        done = restore(wanted, target, keys, skip_damaged=skip_damaged, progress=Progress(_say))
+        done = restore(wanted, target, keys, skip_damaged=skip_damaged, progress=Progress(say))
     if done.key == "changed":
-        _say("The secret key is another one: browsers have to sign in again, and values that the "
+        say("The secret key is another one: browsers have to sign in again, and values that the "
              "former key sealed cannot be read. Tokens and passwords go on working.")  # fmt: skip
     lost = [*done.missing, *done.skipped]
-    problem = f"the backup lacks {len(lost)} blobs: {_some(lost)}"
+    problem = f"the backup lacks {len(lost)} blobs: {some(lost)}"
     _end(done.as_json(), whole=not lost, problem=problem)
 
 
@@ -94,16 +94,16 @@ def _keys(settings: Settings, wanted: Plan) -> Keys:
 def _keep_secret(path: Path, secret: str) -> None:
     if path.exists() and path.read_text().strip() != secret:
         path.rename(path.with_name("secret.key.replaced"))
-        _say(f"{path} was another key; it is kept as {path.name}.replaced.")
+        say(f"{path} was another key; it is kept as {path.name}.replaced.")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, secret.encode(), mode=0o600)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _some(keys: list[str]) -> str:
+def some(keys: list[str]) -> str:
     more = len(keys) - SHOWN
     return ", ".join(keys[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 

@@ -9,6 +9,7 @@ from hub_server.cli.packs import prune_command, repack_command
 from hub_server.cli.rekeying import rekey_command
 from hub_server.cli.repositories import repo
 from hub_server.cli.serving import migrate, serve, worker
+from hub_server.cli.transport import export_command, import_command
 
 
 @hub_group
@@ -23,7 +24,7 @@ for command in (serve, migrate, worker, user, org, token, invite, alias, repo):
     main.add_command(command)
 for command in (repack_command, prune_command):
     main.add_command(command)
-for command in (backup_command, restore_command):
+for command in (backup_command, restore_command, export_command, import_command):
     main.add_command(command)
 for command in (fsck_command, gc_command, reindex_command, rekey_command):
     main.add_command(command)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hub_server.git.ancestry import CommitGraph, Difference, ancestors, difference
-from hub_server.git.errors import BadObject, ObjectMissing
+from hub_server.git.errors import BadObject
 from hub_server.git.filters import Filter
-from hub_server.git.packs import TREE, PackSet
+from hub_server.git.packs import NUMBERS, TREE, PackSet
 from hub_server.git.sources import RefLine
 from hub_server.git.types import Kind, ObjectId
 
@@ -182,9 +182,11 @@ class _Lister:
 
     def _read(self, raw: RawId) -> bytes:
         place = self.objects.locate(raw)
-        if place is None:
-            raise ObjectMissing(raw.hex())
-        number, data = self.objects.load(*place)
+        if place is None:  # among those beside the packs, or nowhere
+            kind, data = self.objects.read(raw.hex())
+            number = NUMBERS[kind]
+        else:
+            number, data = self.objects.load(*place)
         if number != TREE:
             raise BadObject("The object {id} stands where a tree should be", id=raw.hex())
         return data

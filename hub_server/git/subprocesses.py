@@ -194,10 +194,32 @@ def verify_pack(git: GitProgram, nothing: Path, pack: Path) -> None:
     _answer(git, ["index-pack", "--verify", str(pack)], Store(nothing), ())
 
 
-def _answer(git: GitProgram, arguments: Sequence[str], store: Store, lines: Iterable[str]) -> bytes:
-    """All that a run says after it was given all lines."""
+def pack_reachable(git: GitProgram, store: Store, tips: Iterable[ObjectId], target: Path) -> str:
+    """Write `target-<name>.pack` and its index with all that `tips` reach; the name.
+
+    Nothing is written to `store`, which may be anybody's. Raises ProgramFailed with git's
+    complaint, also when something is missing.
+    """
+    arguments = ["pack-objects", "--revs", "-q", "--delta-base-offset"]
+    arguments += [f"--threads={git.threads or 1}", str(target)]
+    return _answer(git, arguments, store, tips, target.parent).decode("ascii").strip()
+
+
+def check_strictly(git: GitProgram, nothing: Path, pack: Path) -> None:
+    """As `verify_pack`, and refuse what a push of these objects would be refused for."""
+    _answer(git, ["index-pack", "--verify", _STRICT, str(pack)], Store(nothing), ())
+
+
+def _answer(
+    git: GitProgram,
+    arguments: Sequence[str],
+    store: Store,
+    lines: Iterable[str],
+    place: Path | None = None,
+) -> bytes:
+    """All that a run says after it was given all lines; `place` is for files of its own."""
     with (
-        _scratch(store.objects, ()) as scratch,
+        _scratch(place or store.objects, ()) as scratch,
         (scratch / "stderr").open("w+b") as stderr,
         _running(git, arguments, scratch, store, stderr=stderr) as process,
     ):

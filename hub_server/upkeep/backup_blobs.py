@@ -146,7 +146,7 @@ class Shelf:
     def settle(self) -> None:
         """The names too are on the disk afterwards."""
         with disk_errors():
-            _sync_file_system(self.store.root)
+            sync_file_system(self.store.root)
 
     def tidy(self) -> None:
         """Remove what an interrupted backup left; nobody else writes here now."""
@@ -216,7 +216,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _sync_lock = threading.Lock()
 
 
-def _sync_file_system(folder: Path) -> None:
+def sync_file_system(folder: Path) -> None:
     """Everything written to the file system of `folder` so far is durable afterwards."""
     if not hasattr(_libc, "syncfs"):
         os.sync()
@@ -233,7 +233,7 @@ def _sync_file_system(folder: Path) -> None:
 
 def _flush(paths: list[Path], folder: Path) -> None:
     if len(paths) > FEW:
-        _sync_file_system(folder)
+        sync_file_system(folder)
         return
     for path in paths:
         sync_folder(path)

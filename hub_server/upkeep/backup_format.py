@@ -130,7 +130,7 @@ class LineWriter:
         self.name = name
         self.rows = 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        packed = gzip.GzipFile(self.path, "wb", compresslevel=_LEVEL)
+        packed = gzip.GzipFile(self.path, "wb", compresslevel=_LEVEL, mtime=0)
         self._file = io.TextIOWrapper(packed, encoding="utf-8")
 
     def write(self, values: Iterable[Any]) -> None:

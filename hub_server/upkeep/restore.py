@@ -197,7 +197,7 @@ def _expect_no_blobs(blobs: BlobStore) -> None:
 def _mark(wanted: Plan) -> bytes:
     """Tells this snapshot from all others."""
     manifest = wanted.manifest
-    return json.dumps([manifest.snapshot, manifest.blobs.sha256]).encode()
+    return json.dumps([manifest.snapshot, manifest.created_at]).encode()
 
 
 def _read_mark(blobs: BlobStore) -> bytes | None:

@@ -74,7 +74,9 @@ class Place:
 
     def named(self, full_name: str, kind: Kind = "model") -> Repo:
         with self.database.read() as session:
-            found = select(Repo).where(Repo.full_name == full_name, Repo.kind == kind)
+            found = select(Repo).where(
+                Repo.full_name == full_name, Repo.kind == kind, Repo.deleted_at.is_(None)
+            )
             return session.scalars(found).one()
 
     def commit(self, repo: Repo, **files: str) -> str:

@@ -15,7 +15,7 @@ from tests.support.relays import Line
 from tests.support.scripts import HF, Computer, ScriptFailed
 from tests.support.server import LiveHub, LiveUser
 
-pytestmark = [pytest.mark.client, pytest.mark.git, pytest.mark.xdist_group("lfs")]
+pytestmark = [pytest.mark.client, pytest.mark.git]
 
 THRESHOLD, PART = 1_000_000, 300_000
 BOTH = ("basic", "multipart")

@@ -27,7 +27,7 @@ from tests.support.server import DidNotStart, LiveHub, LiveUser
 pytestmark = [pytest.mark.client, pytest.mark.git]
 
 THRESHOLD, PART = 6_000_000, 5 * 1024**2
-CEPH = [pytest.mark.s3, pytest.mark.postgres, pytest.mark.xdist_group("ceph")]
+CEPH = [pytest.mark.s3, pytest.mark.postgres]
 BOTH = ("basic", "multipart")
 
 
@@ -70,10 +70,9 @@ def settings_of(place: S3Place, endpoint: str, public: str, *, direct: bool) -> 
     }
 
 
-MOTO = [pytest.mark.xdist_group("moto")]
 KINDS = [
-    pytest.param("moto-passing", marks=MOTO),
-    pytest.param("moto-direct", marks=MOTO),
+    "moto-passing",
+    "moto-direct",
     pytest.param("ceph-passing", marks=CEPH),
     pytest.param("ceph-direct", marks=CEPH),
 ]
@@ -83,7 +82,7 @@ def on(*kinds: str) -> pytest.MarkDecorator:
     """Only on hubs of these kinds."""
     return pytest.mark.parametrize(
         "s3_hub",
-        [kind for kind in KINDS if any(name in str(kind.values) for name in kinds)],
+        [kind for kind in KINDS if any(name in str(kind) for name in kinds)],
         indirect=True,
     )
 

@@ -53,7 +53,7 @@ class Computer:
         return self.command([self.python, "-c", script, *map(str, arguments)])
 
     def hf(self, *words: object) -> str:
-        """The client's command line, as its table of contents says: plain output."""
+        """The client's own command line; what it printed. Raises ScriptFailed."""
         return self.command([HF, *map(str, words)])
 
     def command(self, words: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 
+from hub_server.blobs import wholeheads
 from hub_server.blobs.errors import StoreUnavailable
 from hub_server.blobs.protocol import UploadTarget
 
@@ -36,6 +37,7 @@ def _session(place: S3Place) -> Any:
 
 
 def connect(place: S3Place, endpoint: str | None) -> Any:
+    wholeheads.insist()
     return _session(place).client(
         "s3",
         endpoint_url=endpoint,

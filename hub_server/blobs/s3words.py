@@ -10,6 +10,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 from botocore.exceptions import ConnectionError as S3ConnectionError
+from botocore.parsers import ResponseParserError
 
 from hub_server.blobs.errors import (
     BlobError,
@@ -62,6 +63,8 @@ def s3_errors(key: str) -> Iterator[None]:
         raise named(failure, key) from failure
     except (NoCredentialsError, PartialCredentialsError) as failure:
         raise StoreUnavailable("no keys for the S3 service are set") from failure
+    except ResponseParserError as failure:
+        raise StoreUnavailable("an answer of the S3 service was cut off") from failure
     except (S3ConnectionError, HTTPClientError) as failure:
         raise StoreUnavailable("the S3 service cannot be reached") from failure
     except OSError as failure:

@@ -76,7 +76,7 @@ def land_in(session: Session, hub: Hub, landing: Landing) -> dict[bytes, str | N
     """The same in a transaction that the caller has."""
     lock_repository(session, landing.repo_id)
     caller, repo = authorize_again(session, landing.caller, landing.repo_id)
-    if repo.prunes != landing.prunes:
+    if repo.prunes != landing.prunes and any(change.new for change in landing.updates):
         raise Pruned(repo.prunes)
     faults.point("landing.begun")
     refused = landing.refused | _not_permitted(session, caller, repo, landing.updates)

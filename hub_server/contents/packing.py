@@ -43,8 +43,12 @@ def keep_count(session: Session, hub: Hub, repo_id: int) -> int:
         )
     ).one()
     if packs > hub.settings.max_packs:
-        enqueue(session, REPACK, {"repo": repo_id}, key=str(repo_id), delay=SETTLING)
+        _plan_repack(session, repo_id, SETTLING)
     return int(size) + hub.objects.linked_size(session, repo_id)
+
+
+def _plan_repack(session: Session, repo_id: int, delay: float) -> None:
+    enqueue(session, REPACK, {"repo": repo_id}, key=str(repo_id), delay=delay)
 
 
 def plan_prune(session: Session, hub: Hub, repo_id: int, *, delay: float | None = None) -> None:
@@ -85,12 +89,12 @@ def _sweep(hub: Hub) -> None:
     hub.git.cache.make_room()
 
 
-def _repack(hub: Hub, repo_id: int) -> None:
+def _repack(hub: Hub, repo_id: int) -> Finish | None:
     with hub.database.read() as session:
         live = (Pack.repo_id == repo_id, Pack.state == "live")
         packs = session.scalar(select(func.count()).select_from(Pack).where(*live)) or 0
     if packs <= hub.settings.max_packs:
-        return
+        return None
     done = repack(
         hub.git,
         repo_id,
@@ -98,8 +102,10 @@ def _repack(hub: Hub, repo_id: int) -> None:
         few=hub.settings.max_packs // 2,
         finish=lambda session: count_storage(session, hub, repo_id),
     )
-    if done is not None:
-        log.info("repacked", repo=repo_id, before=done.before, after=done.after, bytes=done.bytes)
+    if done is None:  # at work elsewhere, or killed there
+        return lambda session: _plan_repack(session, repo_id, MOMENT)
+    log.info("repacked", repo=repo_id, before=done.before, after=done.after, bytes=done.bytes)
+    return None
 
 
 def _prune(hub: Hub, repo_id: int) -> Finish | None:

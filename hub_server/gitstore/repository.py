@@ -20,7 +20,7 @@ from hub_server.git.packs import PackSet
 from hub_server.git.sources import RefLine
 from hub_server.git.types import NewObject, ObjectId
 from hub_server.gitstore import records
-from hub_server.gitstore.cache import Pin
+from hub_server.gitstore.cache import DamagedPack, Pin
 from hub_server.gitstore.records import PackRecord
 
 if TYPE_CHECKING:
@@ -90,11 +90,7 @@ class Repository:
 
         Others may bring packs that were live before into it; see `apart`.
         """
-        try:
-            self._complete_folder()
-        except BlobMissing:
-            self.refresh()
-            self._complete_folder()
+        self._twice(self._complete_folder)
         return self._own_folder or self._store.cache.git_dir(self.repo_id)
 
     def apart(self, folder: Path) -> "Repository":
@@ -203,10 +199,18 @@ class Repository:
         """Read the list and open what is on it; once more if a pack vanished meanwhile."""
         if self._pin is None:
             self._pin = self._store.cache.pin(self.repo_id)
+        return self._twice(self._open_listed)
+
+    def _twice(self, step: Callable[[], Found]) -> Found:
+        """Once more with a new list if a pack on it is gone; what is gone then is lost."""
         try:
-            return self._open_listed()
+            return step()
         except BlobMissing:
-            return self._open_listed()
+            self.refresh()
+        try:
+            return step()
+        except BlobMissing as failure:
+            raise DamagedPack(failure.key) from failure
 
     def _open_listed(self) -> PackSet:
         store = self._store
@@ -224,7 +228,8 @@ class Repository:
         cache = self._store.cache
         known = {record.name: record for record in self._records}
         if extra := cache.extra_names(self.repo_id, known):
-            live = {record.name for record in self._query_packs()}
+            with self._store.database.read() as session:  # newer than ours may be what it sees
+                live = {record.name for record in records.live_packs(session, self.repo_id)}
             for name in extra:
                 if name not in live:
                     cache.drop(self.repo_id, name)

@@ -21,7 +21,7 @@ from hub_server.db.tables.repos import Repo
 from hub_server.errors import EntryNotFound, RevisionNotFound
 from hub_server.git import ObjectId, is_ancestor
 from hub_server.git.receive import read_commands
-from hub_server.gitstore import Pruned, Rules, prune_now, repack
+from hub_server.gitstore import Pruned, Rules, hold, prune_now, repack
 from hub_server.jobs import Worker
 from tests.support import rawgit
 from tests.unit.contents.conftest import Place
@@ -369,3 +369,26 @@ def test_commits_and_prunes_at_once(place: Place) -> None:
     assert landed
     assert all(is_ancestor(view.objects, each, head) for each in landed)
     assert prune(place, repo) == 0
+
+
+def test_a_repack_that_finds_another_at_work_is_planned_again(lite: Place) -> None:
+    repo = lite.repo()
+    for number in range(lite.hub.settings.max_packs + 1):
+        lite.write(repo, a=str(number))
+    with hold(lite.hub.database, f"packs:{repo.id}") as held:
+        assert held
+        work(lite)
+        assert live(lite, repo) > lite.hub.settings.max_packs
+    [due] = jobs(lite, REPACK)
+    assert due > 30
+    work(lite)
+    assert live(lite, repo) == 1
+
+
+def test_what_only_deletes_does_not_mind_a_prune(lite: Place) -> None:
+    repo = lite.repo()
+    contents.create_branch(lite.hub, lite.ada, repo, NewBranch("side"))
+    seen = lite.again(repo)
+    left_behind(lite, repo)
+    prune(lite, repo)
+    contents.delete_branch(lite.hub, lite.ada, seen, "side")

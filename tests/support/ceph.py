@@ -5,6 +5,7 @@ were free a moment ago, and is ended by process id. It takes about 20 seconds to
 """
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -97,7 +98,8 @@ class Ceph:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)  # nothing here is worth saving
         for pid in pids:
-            _until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 30, f"the end of {pid}")
+            gone = functools.partial(_is_gone, pid)
+            _until(gone, 30, f"the end of {pid}")
 
     def _start_monitor(self, fsid: str, port: int) -> None:
         address = f"[v1:127.0.0.1:{port}]"
@@ -156,6 +158,10 @@ def _answers(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def _is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
 
 
 def _until(condition: Callable[[], object], seconds: float, what: str) -> None:

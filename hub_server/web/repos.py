@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Annotated, Literal, get_args
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
@@ -194,4 +195,4 @@ def delete(
         return render(request, "repos/settings.html", view, status=error.status)
     repos.delete(session, repo)
     hub_of(request).events.announce(session, RepoDeleted(repo.id, caller.user_id))
-    return see_other(request, f"/{repo.namespace}")
+    return see_other(request, f"/{repo.namespace}?deleted={quote(repo.name)}")

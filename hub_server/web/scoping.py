@@ -1,5 +1,7 @@
 """The places of a fine-grained token: what a form offers, and what was chosen in it."""
 
+from itertools import zip_longest
+
 from sqlalchemy.orm import Session
 
 from hub_server import repos
@@ -32,7 +34,7 @@ def chosen_scopes(session: Session, caller: Caller, form: TokenForm) -> tuple[Sc
     ]
     single = [
         _of_repo(session, caller, path, MAY.get(may, "repo.read"))
-        for path, may in zip(form.repo, form.repo_may, strict=False)
+        for path, may in zip_longest(form.repo, form.repo_may[: len(form.repo)], fillvalue="read")
         if path.strip()
     ]
     if not whole and not single:
@@ -58,7 +60,11 @@ def places(session: Session, caller: Caller, form: TokenForm | None = None) -> P
     """What there is to choose, filled as `form` was."""
     accounts = _namespaces(session, caller)
     sent = dict(zip(form.namespace, form.namespace_may, strict=False)) if form else {}
-    typed = list(zip(form.repo, form.repo_may, strict=False)) if form else []
+    typed = (
+        list(zip_longest(form.repo, form.repo_may[: len(form.repo)], fillvalue="read"))
+        if form
+        else []
+    )
     filled = [(path, may) for path, may in typed if path.strip()]
     rows = filled + [("", "read")] * max(1, ROWS - len(filled))
     suggested = [

@@ -458,7 +458,7 @@ def _own() -> dict[str, tuple[str, object]]:
     person = profiles.ProfilePage(
         ADA, "Second year.\nLanguages.", NOW - timedelta(days=90), SAMPLES.rows[:2],
         (RepoRow("dataset", "ada/voices", "/datasets/ada/voices", NOW),), SAMPLES.tiles[:1],
-        (CLASS,), is_you=True, can_create=True,
+        (CLASS,), is_you=True, can_create=True, deleted="ada/old-one", keep_days=7,
     )  # fmt: skip
     endpoint = "https://hub.example.org"
     return {

@@ -292,7 +292,10 @@ def test_visibility_name_and_deletion(hub: LiveHub, bob: LiveUser) -> None:
         )
         assert f"Type {new} to delete" in words(refused.text)
         done = owner.submit(f"/{new}/settings", f"/{new}/settings/delete", typed=new)
-        assert done.headers["location"] == f"/{user.name}"
+        assert done.headers["location"] == f"/{user.name}?deleted={new.partition('/')[2]}"
+        assert "renamed is deleted" in words(owner.get(done.headers["location"]))
+        assert "is deleted" not in words(owner.get(f"/{user.name}?deleted=never-was"))
+        assert "is deleted" not in words(guest.get(done.headers["location"]))
         owner.get(f"/{new}", 404)
 
 

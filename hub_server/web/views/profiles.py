@@ -9,7 +9,10 @@ from hub_server.web.views.shared import RepoRow, SpaceTile
 
 @dataclass(frozen=True)
 class ProfilePage:
-    """`people` are the members of an organization, or the organizations of a user."""
+    """`people` are the members of an organization, or the organizations of a user.
+
+    `deleted` is the repository that was deleted just now, and `keep_days` how long it is kept.
+    """
 
     person: Person
     about: str
@@ -21,3 +24,5 @@ class ProfilePage:
     is_you: bool = False
     can_create: bool = False
     can_manage: bool = False
+    deleted: str = ""
+    keep_days: int = 0

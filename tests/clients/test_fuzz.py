@@ -17,6 +17,7 @@ from tests.support import rawgit
 from tests.support.rawhttp import exchange, request
 from tests.support.routes import Route, all_routes
 from tests.support.server import LiveHub, LiveUser
+from tests.web.person import Person
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
@@ -71,6 +72,7 @@ class Fuzz:
         self.hub = hub
         self.tokens = tokens
         self.repos = repos
+        self.browser: dict[str, str] = {}
 
     def request(self, route: Route) -> bytes:
         path, methods = route
@@ -110,7 +112,9 @@ class Fuzz:
     def headers(self) -> dict[str, str]:
         dice = self.dice
         made = {}
-        if dice.random() < 0.8:
+        if dice.random() < 0.3:
+            made.update(self.browser)
+        elif dice.random() < 0.7:
             made["Authorization"] = f"Bearer {dice.choice(self.tokens)}"
         elif dice.random() < 0.5:
             basic = base64.b64encode(self.word().encode()).decode()
@@ -168,13 +172,13 @@ def test_no_request_makes_the_server_fail(make_hub):
     hub: LiveHub = make_hub(HUB_LOG_LEVEL="warning")
     ada, teacher = hub.make_user("ada"), hub.make_user("teacher", "--admin")
     repos = ["ada/tiny", "datasets/ada/data", "ada/never", "onename"]
-    _furnish(hub, ada)
     fuzz = Fuzz(hub, [ada.token, ada.token, teacher.token, "hf_wrong"], repos)
     routes = all_routes()
     failed = []
     for number in range(REQUESTS):
-        if number % 200 == 199:
+        if number % 200 == 0:
             _furnish(hub, ada)  # some requests delete or rename what they find
+            fuzz.browser = _signed_in(hub)
         sent = fuzz.request(routes[number % len(routes)])
         answer = exchange(hub, sent, half=True)
         if answer.status >= 500 and answer.status not in ALLOWED:
@@ -188,6 +192,17 @@ def _furnish(hub: LiveHub, ada: LiveUser) -> None:
     with ada.client() as client:
         for kind, name in (("model", "tiny"), ("dataset", "data")):
             client.post("/api/repos/create", json={"name": name, "type": kind})
+
+
+def _signed_in(hub: LiveHub) -> dict[str, str]:
+    """What a browser of a new user sends with the forms of our pages."""
+    with Person(hub) as person:
+        person.sign_in(hub.make_user())
+        return {
+            "Cookie": f"hub_session={person.cookies['hub_session']}",
+            "X-CSRF-Token": person.token("/new"),
+            "Origin": hub.url,
+        }
 
 
 def _log(hub: LiveHub) -> str:

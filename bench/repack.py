@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from bench.git_wire import git
@@ -112,7 +113,7 @@ def _commit(ada: LiveUser, repo: str, number: int) -> float:
 
 
 def _packs(live: BenchHub) -> str:
-    with sqlite3.connect(live.data_dir / "hub.db") as database:
+    with closing(sqlite3.connect(live.data_dir / "hub.db")) as database:
         count, size = database.execute(
             "SELECT count(*), sum(size) FROM pack WHERE state = 'live'"
         ).fetchone()

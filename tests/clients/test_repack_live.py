@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,9 @@ pytestmark = pytest.mark.git
 
 def live_packs(hub: LiveHub) -> int:
     """Of all repositories."""
-    with sqlite3.connect(hub.data_dir / "hub.db") as database:
-        return int(database.execute("SELECT count(*) FROM pack WHERE state = 'live'").fetchone()[0])
+    count = "SELECT count(*) FROM pack WHERE state = 'live'"
+    with closing(sqlite3.connect(hub.data_dir / "hub.db")) as database:
+        return int(database.execute(count).fetchone()[0])
 
 
 def commit(user: LiveUser, repo: str, path: str, text: str) -> str:

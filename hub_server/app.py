@@ -28,6 +28,7 @@ from hub_server.contents import Hub
 from hub_server.db import Database, now
 from hub_server.edge import Budget, errors
 from hub_server.edge.bodies import FormLimit
+from hub_server.edge.disks import DiskFailures
 from hub_server.edge.headers import SafeHeaders
 from hub_server.edge.logs import RequestLog
 from hub_server.edge.origin import OriginMiddleware, Origins
@@ -160,6 +161,7 @@ def create_app(settings: Settings) -> Application:
     routes.state.error_page = web.error_page
     routes.state.budget = Budget(settings.cache_size)
     errors.install(routes)
+    routes.add_middleware(DiskFailures)
     if settings.cors_origin_list:
         routes.add_middleware(
             CORSMiddleware,

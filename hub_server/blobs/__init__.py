@@ -11,6 +11,7 @@ from hub_server.blobs.errors import (
     SizeMismatch,
     StoreFull,
     StoreUnavailable,
+    disk_failure,
 )
 from hub_server.blobs.files import FileStore
 from hub_server.blobs.incoming import Incoming, Received, Writer
@@ -52,6 +53,7 @@ __all__ = [
     "UploadTarget",
     "Writer",
     "byte_range",
+    "disk_failure",
     "file_root",
     "open_store",
 ]

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from hub_server.edge.files import CHUNK
-from hub_server.errors import Unavailable
+from hub_server.errors import HubError, Unavailable
 
 log = structlog.get_logger("hub.growing")
 
@@ -49,6 +49,7 @@ class _Growing:
         self.size = 0
         self.done = False
         self.failed = False
+        self.failure: HubError | OSError | None = None
         self.abandoned = False
         self._budget = budget
         self._loop = asyncio.get_running_loop()
@@ -57,8 +58,9 @@ class _Growing:
     def write(self, data: bytes) -> None:
         if self.abandoned:
             raise ClientGone
-        self.file.seek(0, 2)
-        self.file.write(data)
+        view = memoryview(data)
+        while view:  # a nearly full disk takes a piece before it refuses
+            view = view[self.file.write(view) :]
         self._budget.add(len(data))
         self.size += len(data)
         self._tell()
@@ -83,8 +85,8 @@ class ClientGone(Exception):
 class GrowingResponse(Response):
     """Streams what `make` writes. Give it only requests whose body has been read.
 
-    A `make` that fails after its first bytes cuts the connection: the client sees a broken answer,
-    never a short one that looks whole.
+    A `make` that fails before its first bytes has its error rendered. Later ones cut the
+    connection: the client sees a broken answer, never a short one that looks whole.
     """
 
     def __init__(
@@ -127,10 +129,18 @@ class GrowingResponse(Response):
             failed = False
         except ClientGone:
             log.info("client left before the end")
+        except (HubError, OSError) as failure:  # the store, the database or the disk
+            log.warning("answer not finished", error=str(failure))
+            growing.failure = failure
         finally:
             growing.finish(failed=failed)
 
     async def _stream(self, growing: _Growing, send: Send) -> None:
+        await growing.changed.wait()
+        if growing.failed and not growing.size:
+            if growing.failure:
+                raise growing.failure
+            return
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         sent = 0
         while not growing.abandoned:
@@ -143,6 +153,8 @@ class GrowingResponse(Response):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if done:
                 break
+        if growing.failure:
+            return  # the server cuts an answer that has no end
         if growing.failed:
             raise ConnectionAbortedError("the answer could not be finished")
         await send({"type": "http.response.body", "body": b""})

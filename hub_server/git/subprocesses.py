@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
+from hub_server.errors import StorageFull
 from hub_server.git.errors import BadPack, GitError, ObjectMissing, ProgramFailed
 from hub_server.git.sources import RefLine
 from hub_server.git.types import ObjectId
@@ -29,6 +30,7 @@ from hub_server.git.types import ObjectId
 _PIPE = 1 << 20
 _COMPLAINT = 2000
 _PACK_NAME = re.compile(rb"pack\t([0-9a-f]{40})\n")
+_FULL = (b"No space left on device", b"Disk quota exceeded")
 _ID = re.compile(r"\b[0-9a-f]{40}\b")
 _CONFIG = (
     "core.packedGitWindowSize=64m",
@@ -132,7 +134,7 @@ def index_pack(
     store = Store(objects, known)
     with (
         _scratch(objects, ()) as scratch,
-        (scratch / "stderr").open("w+b") as stderr,
+        _complaints(scratch) as stderr,
         _running(git, arguments, scratch, store, stderr=stderr) as process,
     ):
         # A broken pipe means that git refused; its complaint says why.
@@ -154,7 +156,7 @@ def check_connected(
     arguments = ["rev-list", "--objects", "--stdin", "--quiet"]
     with (
         _scratch(store.objects, ()) as scratch,
-        (scratch / "stderr").open("w+b") as stderr,
+        _complaints(scratch) as stderr,
         _running(git, arguments, scratch, store, stderr=stderr) as process,
     ):
         lines = [*tips, *("^" + tip for tip in known)]
@@ -220,7 +222,7 @@ def _answer(
     """All that a run says after it was given all lines; `place` is for files of its own."""
     with (
         _scratch(place or store.objects, ()) as scratch,
-        (scratch / "stderr").open("w+b") as stderr,
+        _complaints(scratch) as stderr,
         _running(git, arguments, scratch, store, stderr=stderr) as process,
     ):
         _send(process, "\n".join([*lines, ""]).encode())
@@ -383,8 +385,20 @@ def _finish(process: subprocess.Popen[bytes], complaint: bytes) -> None:
         )
 
 
+def _complaints(scratch: Path) -> IO[bytes]:
+    """A file for what git says; in memory, so that a full disk does not silence it."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("complaints"), "w+b")
+    return (scratch / "stderr").open("w+b")
+
+
 def _explain(complaint: bytes, process: subprocess.Popen[bytes]) -> str:
-    """Git's own words without its prefixes, or how it ended when it said nothing."""
+    """Git's own words without its prefixes, or how it ended when it said nothing.
+
+    Raises StorageFull if that is the reason: nobody's pack is to blame for it.
+    """
+    if any(words in complaint for words in _FULL):
+        raise StorageFull("The disk of the hub is full; nothing was stored.")
     lines = complaint.decode("utf-8", "replace").splitlines()
     said = [line.removeprefix("fatal: ").removeprefix("error: ").strip() for line in lines if line]
     if said:

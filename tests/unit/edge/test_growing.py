@@ -1,6 +1,8 @@
 """Answers that are sent while they are made: slow clients cost files, not threads."""
 
 import asyncio
+import errno
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,6 +14,7 @@ from starlette.types import Message
 
 from hub_server.edge.growing import Budget, GrowingResponse, Make
 from hub_server.errors import Unavailable
+from tests.support.outages import small_disk
 
 BLOCK = 300_000
 
@@ -22,7 +25,7 @@ class Client:
     def __init__(self, *, reads: bool = True) -> None:
         self.reads, self.leaves = asyncio.Event(), asyncio.Event()
         self.got = bytearray()
-        self.ended = False
+        self.began = self.ended = False
         if reads:
             self.reads.set()
 
@@ -32,6 +35,7 @@ class Client:
 
     async def send(self, message: Message) -> None:
         await self.reads.wait()
+        self.began = True
         self.got += message.get("body", b"")
         self.ended |= message["type"] == "http.response.body" and not message.get("more_body")
 
@@ -137,6 +141,45 @@ def test_what_is_there_is_sent_before_the_rest_is_made(tmp_path: Path):
         go_on.set()
         await served
         assert client.got == b"firstsecond"
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "failure", [Unavailable("The store is away."), OSError(errno.ENOSPC, "full")]
+)
+@pytest.mark.parametrize("count", [0, 3])
+def test_store_and_disk_may_fail(tmp_path: Path, count: int, failure: Exception):
+    """Before the first byte in words; afterwards nobody takes what came for the whole."""
+
+    def make(write: Callable[[bytes], None]) -> None:
+        blocks(count)(write)
+        raise failure
+
+    async def test() -> None:
+        node, client = Node(tmp_path), Client()
+        if count:
+            await node.serve(make, client)
+        else:
+            with pytest.raises(type(failure)):
+                await node.serve(make, client)
+            assert not client.began
+        assert not client.ended
+        assert node.budget.used == 0
+
+    run(test)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small disk is mounted by root")
+def test_a_disk_that_fills_up_while_an_answer_grows(tmp_path: Path):
+    async def test() -> None:
+        with small_disk(tmp_path / "disk", 1) as disk:
+            node, client = Node(disk), Client()
+            await node.serve(blocks(10), client)
+            assert client.got == WHOLE[: len(client.got)]
+            assert client.began
+            assert not client.ended
 
     run(test)
 

@@ -24,7 +24,7 @@ from tests.support.s3 import make_bucket
 from tests.support.scripts import HF, Computer
 from tests.support.server import DidNotStart, LiveHub, LiveUser
 
-pytestmark = [pytest.mark.client, pytest.mark.git]
+pytestmark = [pytest.mark.client, pytest.mark.git, pytest.mark.timeout(300)]
 
 THRESHOLD, PART = 6_000_000, 5 * 1024**2
 CEPH = [pytest.mark.s3, pytest.mark.postgres]

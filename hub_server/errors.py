@@ -9,7 +9,7 @@ The tree:
     ├── NotFound 404            RepoNotFound, RevisionNotFound, EntryNotFound
     ├── MethodNotAllowed 405
     ├── Conflict 409            AlreadyExists
-    ├── Gone 410
+    ├── Gone 410                Lost
     ├── PreconditionFailed 412
     ├── TooLarge 413
     ├── RangeNotSatisfiable 416
@@ -120,6 +120,20 @@ class AlreadyExists(Conflict):
 
 class Gone(HubError):
     status = 410
+
+
+class Lost(Gone):
+    """What was stored is not there any more, or is other bytes: trying again does not help.
+
+    Clients retry a 5xx, so this is none; nobody ever gets the wrong bytes instead.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            "{key} is lost or damaged in the storage of this hub; "
+            "`hub-server fsck` tells its operator more.",
+            key=key,
+        )
 
 
 class PreconditionFailed(HubError):

@@ -84,7 +84,7 @@ def _headers(file: ResolvedFile) -> dict[str, str]:
 
 
 def _local(hub: Hub, file: ResolvedFile) -> Path | None:
-    return hub.objects.local_path(file.lfs.oid) if file.lfs else None
+    return hub.objects.local_path(file.lfs.oid, size=file.size) if file.lfs else None
 
 
 def _media(request: Request, hub: Hub, file: ResolvedFile) -> tuple[str, bool]:
@@ -109,7 +109,7 @@ def _redirected(request: Request, hub: Hub, file: ResolvedFile) -> Response | No
         return None
     shown = disposition(file.name, inline=False)
     forced = {"content-type": OPAQUE, "content-disposition": shown}
-    url = hub.objects.url(file.lfs.oid, headers=forced)
+    url = hub.objects.checked_url(file.lfs.oid, size=file.size, headers=forced)
     if url is None:
         return None
     headers = {**_headers(file), "ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"}

@@ -15,6 +15,7 @@ class BlobError(HubError):
 class BlobMissing(BlobError, NotFound):
     def __init__(self, key: str) -> None:
         super().__init__("There is nothing stored under {key}.", key=key)
+        self.key = key
 
 
 class DigestMismatch(BlobError, BadRequest):

@@ -68,7 +68,7 @@ def raw_file(
 def open_file(hub: Hub, file: ResolvedFile, start: int = 0, length: int | None = None) -> BinaryIO:
     """The bytes from `start` on. The caller has resolved the file, which was the permission."""
     if file.lfs:
-        return cast(BinaryIO, hub.objects.open(file.lfs.oid, start, length))
+        return cast(BinaryIO, hub.objects.open(file.lfs.oid, start, length, size=file.size))
     data = _read(hub, file)
     end = len(data) if length is None else start + length
     return io.BytesIO(data[start:end])

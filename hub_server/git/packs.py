@@ -86,6 +86,15 @@ class Pack:
                 file.close()
 
     @property
+    def is_whole(self) -> bool:
+        """False if somebody has cut the files short: to read what is gone would end the process."""
+        return all(
+            file.size() >= len(file)
+            for file in (self.data, self._index)
+            if isinstance(file, mmap.mmap)
+        )
+
+    @property
     def index(self) -> bytes | mmap.mmap:
         """The index as it stands in its file."""
         return self._index

@@ -17,8 +17,10 @@ import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hub_server.blobs import BlobStore, StoreUnavailable
+from hub_server.blobs import BlobStore
 from hub_server.blobs.protocol import CHUNK
+from hub_server.errors import Lost
+from hub_server.git.errors import GitError
 from hub_server.gitstore.records import PackRecord, index_key, pack_key
 
 SLOTS = 512
@@ -30,11 +32,8 @@ CHECK_SHARE = 20
 STALE_WORK = 86_400.0
 
 
-class DamagedPack(StoreUnavailable):
-    """Bytes in the store are not the recorded ones; nothing reads them."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"pack {name} is damaged")
+class DamagedPack(GitError, Lost):
+    """Bytes in the store are not the recorded ones, or not there; nothing reads them."""
 
 
 class Pin:
@@ -172,7 +171,8 @@ class PackCache:
         try:
             local = self.blobs.local_path(key)
             found = _linked(local, temporary) if local else None
-            if found is None:
+            if found != digest:  # not here, or altered, or only on its way
+                temporary.unlink(missing_ok=True)
                 found = self._copy(key, temporary)
             if found != digest:
                 raise DamagedPack(key)

@@ -29,6 +29,10 @@ class OpenPacks:
         """The open pack, fetched first where this node lacks it; see `PackCache.ensure`."""
         with self._lock:
             pack = self._recent.get(record.name) or self._alive.get(record.name)
+            if pack is not None and not pack.is_whole:
+                self._recent.pop(record.name, None)
+                self._alive.pop(record.name, None)
+                pack = None
             if pack is not None:
                 self._keep(record.name, pack)
                 return pack

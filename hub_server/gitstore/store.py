@@ -70,7 +70,8 @@ class GitStore:
         What is found there is right, as objects never change.
         """
         with self._seen_lock:
-            return self._seen.get(repo_id)
+            seen = self._seen.get(repo_id)
+        return seen if seen is not None and all(pack.is_whole for pack in seen.packs) else None
 
     def remember(self, repo_id: int, objects: PackSet) -> None:
         with self._seen_lock:

@@ -128,7 +128,10 @@ class _Uploads:
         return ObjectAnswer(wish.oid, wish.size, actions.get(wish.oid, {}))
 
     def _present(self, oids: Collection[str]) -> dict[str, ObjectInfo]:
-        """Objects of the repository; those the caller can read elsewhere become its now."""
+        """Objects of the repository; those the caller can read elsewhere become its now.
+
+        What the store has lost is not among them: sending it again brings it back for everybody.
+        """
         objects, claim = self._hub.objects, self._claim
         with self._hub.database.read() as session:
             found = objects.is_linked(session, claim.repo_id, oids, user_id=claim.user_id)
@@ -146,7 +149,9 @@ class _Uploads:
                         pending=claim.pending,
                         pending_limit=limit,
                     )
-        return found | elsewhere
+        present = found | elsewhere
+        whole = objects.whole(present.values())
+        return {oid: info for oid, info in present.items() if oid in whole}
 
     def _refused(self, new: Sequence[Wish]) -> dict[str, HubError]:
         """What may not be sent, and why."""

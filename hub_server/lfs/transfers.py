@@ -113,14 +113,14 @@ def open_download(
         info = hub.objects.is_linked(session, repo.id, [oid], user_id=claim.user_id).get(oid)
     if info is None:
         raise NotFound("Object does not exist")
-    return Download(oid, info.size, hub.objects.url(oid, headers=headers))
+    return Download(oid, info.size, hub.objects.checked_url(oid, size=info.size, headers=headers))
 
 
 def read_download(
     hub: HubParts, download: Download, start: int = 0, length: int | None = None
 ) -> BlobReader:
     """The bytes of a download, in constant memory."""
-    return hub.objects.open(download.sha256, start, length)
+    return hub.objects.open(download.sha256, start, length, size=download.size)
 
 
 def _linked(hub: HubParts, repo_id: int, oid: str, user_id: int | None) -> ObjectInfo | None:

@@ -10,9 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hub_server import faults
-from hub_server.blobs import BlobReader, BlobStore, Incoming, Received, UploadTarget
+from hub_server.blobs import (
+    BlobMissing,
+    BlobReader,
+    BlobStore,
+    Incoming,
+    Received,
+    UploadTarget,
+)
 from hub_server.db import Database
-from hub_server.errors import Unavailable
+from hub_server.errors import Lost, Unavailable
 from hub_server.objects import links, uploads
 from hub_server.objects.access import Claim, authorize
 from hub_server.objects.hashing import PrefixHashes
@@ -57,13 +64,42 @@ class Objects:
         """Whether clients may send to the store itself and fetch from it."""
         return self.blobs.direct
 
-    def open(self, sha256: str, start: int = 0, length: int | None = None) -> BlobReader:
-        """Stream a part of an object in constant memory. The caller has checked the link."""
-        return self.blobs.open(object_key(sha256), start, length)
+    def open(
+        self,
+        sha256: str,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        size: int | None = None,
+    ) -> BlobReader:
+        """Stream a part of an object in constant memory. The caller has checked the link.
 
-    def local_path(self, sha256: str) -> Path | None:
-        """The file itself, where the store is a directory."""
-        return self.blobs.local_path(object_key(sha256))
+        Raises Lost if what is stored is not there or, where `size` is given, has another size.
+        """
+        key = object_key(sha256)
+        try:
+            reader = self.blobs.open(key, start, length)
+        except BlobMissing:
+            raise Lost(key) from None
+        if size is not None:
+            left = max(0, size - start)
+            if reader.length != (left if length is None else min(length, left)):
+                reader.close()
+                raise Lost(key)
+        return reader
+
+    def local_path(self, sha256: str, *, size: int) -> Path | None:
+        """The file itself, where the store is a directory and it has that size."""
+        key = object_key(sha256)
+        path = self.blobs.local_path(key)
+        return path if path is not None and self.blobs.size(key) == size else None
+
+    def whole(self, infos: Collection[ObjectInfo]) -> set[str]:
+        """The oids of those whose stored bytes are there and as many as they should be."""
+        with ThreadPoolExecutor(AT_ONCE, "objects") as pool:
+            sizes = pool.map(lambda info: self.blobs.size(object_key(info.sha256)), infos)
+        pairs = zip(infos, sizes, strict=True)
+        return {info.sha256 for info, size in pairs if size == info.size}
 
     def url(
         self,
@@ -78,6 +114,14 @@ class Objects:
         return self.blobs.url(
             object_key(sha256), seconds=seconds, headers=headers, start=start, length=length
         )
+
+    def checked_url(
+        self, sha256: str, *, size: int, headers: Mapping[str, str] | None = None
+    ) -> str | None:
+        """The same for who follows it at once; raises Lost if the store has not all of it."""
+        if self.direct and self.blobs.size(object_key(sha256)) != size:
+            raise Lost(object_key(sha256))
+        return self.url(sha256, headers=headers)
 
     def check_claim(self, claim: Claim) -> None:
         """Raise unless the user may bring objects into the repository as things are now."""

@@ -91,5 +91,5 @@ def download(request: Request, hub: TheHub, oid: str, ticket: str = "") -> Respo
         opened: BinaryIO = reader
         return opened
 
-    local = hub.objects.local_path(oid)
+    local = hub.objects.local_path(oid, size=found.size)
     return send(request, Download(opener, found.size, oid, f"{oid}.bin", file=local))

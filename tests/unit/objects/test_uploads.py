@@ -1,5 +1,6 @@
 """Uploads in parts: through the hub and past it, interrupted, lied about, verified."""
 
+import io
 import os
 import threading
 import urllib.request
@@ -14,10 +15,11 @@ from hub_server.db import now
 from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.jobs import Job
 from hub_server.db.tables.objects import Upload
-from hub_server.errors import Unavailable
+from hub_server.errors import Lost, Unavailable
 from hub_server.jobs import Worker
 from hub_server.objects import (
     Claim,
+    ObjectInfo,
     UploadEnded,
     UploadFailed,
     UploadInfo,
@@ -287,7 +289,20 @@ class TestDirect:
         with urllib.request.urlopen(url) as answer:
             assert answer.headers["Content-Disposition"] == "attachment"
             assert answer.read() == DATA
-        assert hub.objects.local_path(OID) is None
+        assert hub.objects.local_path(OID, size=len(DATA)) is None
+        assert hub.objects.checked_url(OID, size=len(DATA))
+        info = ObjectInfo(1, OID, len(DATA))
+        assert hub.objects.whole([info]) == {OID}
+        hub.blobs.put(f"lfs/{OID}", io.BytesIO(b"short"))
+        assert hub.objects.whole([info]) == set()
+        with pytest.raises(Lost):
+            hub.objects.checked_url(OID, size=len(DATA))
+        for span in ((0, None), (3, 10), (len(DATA) - 1, 1)):
+            with pytest.raises(Lost):
+                hub.objects.open(OID, *span, size=len(DATA))
+        hub.blobs.delete(f"lfs/{OID}")
+        with pytest.raises(Lost):
+            hub.objects.open(OID)
 
 
 @pytest.mark.parametrize("large_file_hub", ["file", "passing"], indirect=True)

@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +10,9 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from hub_server import repos
-from hub_server.cli.base import EXPECTED, open_database, with_settings
+from hub_server.cli.base import EXPECTED, with_settings
+from hub_server.cli.packs import hub_of
 from hub_server.cli.results import day
-from hub_server.cli.serving import check_stores
-from hub_server.contents import Hub
 from hub_server.db import Database
 from hub_server.db.tables.repos import KINDS, Kind, Repo
 from hub_server.errors import BadRequest, RepoNotFound
@@ -49,20 +47,6 @@ class Checking(click.Command):
             said = f"The database cannot be read: {failure.orig}"
         click.echo(f"hub-server: {said}", err=True)
         sys.exit(COULD_NOT)
-
-
-@contextmanager
-def working_hub(settings: Settings) -> Iterator[Hub]:
-    """All parts of the hub, the store and the schema checked as `serve` does."""
-    from hub_server.app import build_hub  # other commands need not wait for it
-
-    check_stores(settings)
-    with open_database(settings):
-        hub = build_hub(settings)
-    try:
-        yield hub
-    finally:
-        hub.close()
 
 
 def repo_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,7 +91,7 @@ def fsck_command(settings: Settings, named: str | None, fast: bool, as_json: boo
     def found(finding: Finding) -> None:
         click.echo(json.dumps(finding.as_json()) if as_json else finding.line())
 
-    with working_hub(settings) as hub:
+    with hub_of(settings) as hub:
         repo_id = _repository(hub.database, named).id if named else None
         scope = Scope(repo_id, fast=fast, kinds=set(handlers(hub)))
         summary = fsck(hub, scope, found, lambda words: _say(f"fsck: {words}"))
@@ -134,7 +118,7 @@ def gc_command(
     plan = Plan(_duration("--grace", grace, GRACE), timedelta(days=settings.gc_days))
     if keep is not None:
         plan = Plan(plan.grace, _duration("--keep", keep, plan.window))
-    with working_hub(settings) as hub:
+    with hub_of(settings) as hub:
         if back:
             count, size = undo(hub)
             _say(f"gc: {count} marks taken away ({shown_size(size)})")
@@ -197,7 +181,7 @@ def reindex_command(settings: Settings, named: str | None, anew: bool) -> None:
     def failed(name: str, reason: str) -> None:
         click.echo(f"{name}\t{reason}")
 
-    with working_hub(settings) as hub:
+    with hub_of(settings) as hub:
         if named:
             repo = _repository(hub.database, named)
             done = reindex_one(hub, repo.id, f"{repo.kind}/{repo.full_name}", failed)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,10 +12,11 @@ import click
 from hub_server import contents, gitstore, repos
 from hub_server.cli.base import open_database, with_settings
 from hub_server.cli.results import table
+from hub_server.cli.serving import check_stores
 from hub_server.contents import Hub
 from hub_server.db.tables.repos import KINDS, Repo
 from hub_server.errors import BadRequest, Conflict, HubError
-from hub_server.gitstore import Found, Repacked, Rules
+from hub_server.gitstore import Found, Repacked, Rules, held_cache
 from hub_server.settings import Settings
 
 BUSY = "Another process is at work on the packs of {name}; try again later."
@@ -37,15 +38,18 @@ class RepositoryName(click.ParamType[tuple[str, str]]):
 
 @contextmanager
 def hub_of(settings: Settings) -> Iterator[Hub]:
-    """The hub's parts, beside a server that may be running."""
+    """The hub's parts, beside a server that may be running; all is checked as `serve` does."""
     from hub_server.app import build_hub  # other commands need not wait for it
 
-    with open_database(settings):
+    check_stores(settings)
+    with ExitStack() as held:
+        with open_database(settings) as database:
+            held.enter_context(held_cache(database, settings.cache_folder))
         hub = build_hub(settings)
-    try:
-        yield hub
-    finally:
-        hub.close()
+        try:
+            yield hub
+        finally:
+            hub.close()
 
 
 @click.command("repack")

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,14 @@ from hub_server.cli.supervisor import Supervisor, end_with_parent
 from hub_server.db.facts import claim_fact
 from hub_server.db.schema import Schema
 from hub_server.errors import HubError
-from hub_server.gitstore import Heartbeat
+from hub_server.gitstore import Heartbeat, held_cache
+from hub_server.jobs import Worker
 from hub_server.keys import Keys
 from hub_server.settings import Settings, SettingsError, data_path
 
 if TYPE_CHECKING:
     from hub_server.app import Application
+    from hub_server.contents import Hub
 
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
@@ -83,13 +86,14 @@ def serve(host: str | None, port: int | None, workers: int | None, data_dir: Pat
     settings = settings_from(data_dir=data_dir, workers=workers)
     listener = bind(host or "127.0.0.1", 8000 if port is None else port)
     address = host or "127.0.0.1"
-    welcome = _prepare(settings, address, listener.getsockname()[1])
-    _log(settings)
-    if settings.workers == 1:
-        _serve(settings, listener, lambda: click.echo(welcome, err=True))
-    else:
-        supervisor = Supervisor(settings.workers, settings.grace, _serve_worker)
-        sys.exit(supervisor.run(settings, listener, lambda: click.echo(welcome, err=True)))
+    with ExitStack() as held:
+        welcome = _prepare(settings, address, listener.getsockname()[1], held)
+        _log(settings)
+        if settings.workers == 1:
+            _serve(settings, listener, lambda: click.echo(welcome, err=True))
+        else:
+            supervisor = Supervisor(settings.workers, settings.grace, _serve_worker)
+            sys.exit(supervisor.run(settings, listener, lambda: click.echo(welcome, err=True)))
 
 
 @click.command()
@@ -100,10 +104,17 @@ def worker(settings: Settings) -> None:
 
     _log(settings)
     check_stores(settings)
-    with open_database(settings) as database, database.write() as session:
-        _check_key(session, settings)
-    hub = build_hub(settings)
-    working = make_worker(hub)
+    with ExitStack() as held:
+        with open_database(settings) as database:
+            held.enter_context(held_cache(database, settings.cache_folder))
+            with database.write() as session:
+                _check_key(session, settings)
+        hub = build_hub(settings)
+        _work(hub, make_worker(hub))
+        hub.close()
+
+
+def _work(hub: "Hub", working: Worker) -> None:
     heartbeat = Heartbeat(hub.database)
     heartbeat.start()
     thread = threading.Thread(target=working.run, name="jobs")  # the main thread hears signals
@@ -113,7 +124,6 @@ def worker(settings: Settings) -> None:
     thread.start()
     thread.join()
     heartbeat.stop()
-    hub.close()
 
 
 @click.command()
@@ -154,12 +164,14 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _prepare(settings: Settings, host: str, port: int) -> str:
-    """Check store and key, migrate, and compose what is said when ready."""
+def _prepare(settings: Settings, host: str, port: int, held: ExitStack) -> str:
+    """Check store and key, migrate, take the cache, and compose what is said when ready."""
     check_stores(settings)
-    with open_database(settings) as database, database.write() as session:
-        _check_key(session, settings)
-        secret = accounts.ensure_setup_link(session)
+    with open_database(settings) as database:
+        held.enter_context(held_cache(database, settings.cache_folder))
+        with database.write() as session:
+            _check_key(session, settings)
+            secret = accounts.ensure_setup_link(session)
     shown = lan_address() if host in WILDCARDS else host
     own = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
     url = (settings.public_urls or [own])[0]

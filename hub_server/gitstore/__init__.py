@@ -4,6 +4,7 @@ from hub_server.gitstore.cache import DamagedPack
 from hub_server.gitstore.garbage import Collected, collect
 from hub_server.gitstore.keeping import Heartbeat, blobs_are_kept, keep_blobs, living_nodes
 from hub_server.gitstore.leases import Held, LeaseLost, acquire, check, hold, release, renew
+from hub_server.gitstore.ownership import CacheFarAway, CacheTaken, held_cache
 from hub_server.gitstore.pruning import (
     Found,
     RefsBusy,
@@ -39,6 +40,8 @@ __all__ = [
     "HEADS",
     "PULLS",
     "TAGS",
+    "CacheFarAway",
+    "CacheTaken",
     "Collected",
     "DamagedPack",
     "Found",
@@ -62,6 +65,7 @@ __all__ = [
     "choose",
     "collect",
     "delete_marked",
+    "held_cache",
     "hold",
     "keep_blobs",
     "living_nodes",

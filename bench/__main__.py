@@ -1,6 +1,8 @@
 """`make bench`: every figure beside its reference, measured in turns in one run.
 
-    python -m bench [NAME…]      git, large, downloads, commits, repack, start; all without a name
+    python -m bench [NAME…]      git, large, downloads, commits, repack, upkeep, start
+
+Without a name all of them.
 
 BENCH_SCALE makes repositories and files larger or smaller, BENCH_ROUNDS the rounds more or fewer.
 """
@@ -10,7 +12,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import commits, downloads, git_objects, git_wire, large_files, repack, starting
+from bench import (
+    commits,
+    downloads,
+    git_objects,
+    git_wire,
+    large_files,
+    repack,
+    starting,
+    upkeep,
+)
 from bench.table import SCALE, Table
 
 PARTS = {
@@ -20,6 +31,7 @@ PARTS = {
     "large": large_files.main,
     "git": git_wire.main,
     "repack": repack.main,
+    "upkeep": upkeep.main,
 }
 
 

@@ -94,6 +94,30 @@ def _bury(session: Session, job: Job) -> None:
     session.flush()
 
 
+def mend_times(session: Session, periods: Mapping[str, float]) -> int:
+    """Bring back what a clock that was ahead has put off; how many jobs that were.
+
+    A lease and a retry are never longer than ours, and a periodic job (`periods`: seconds by kind)
+    waits for its turn at most. Jobs that were given a delay of their own are left alone.
+    """
+    clock = database_clock(session)
+    never_ends = or_(Job.lease_ends_at.is_(None), Job.lease_ends_at > clock + LEASE)
+    stuck = and_(Job.state == "running", never_ends)
+    late = and_(Job.state == "ready", Job.attempts > 0, Job.run_at > clock + LONGEST_RETRY)
+    changes = [(stuck, {"lease_ends_at": clock}), (late, {"run_at": clock + LONGEST_RETRY})]
+    for kind, every in periods.items():
+        turn = and_(Job.state == "ready", Job.kind == kind, Job.key == "periodic")
+        over = Job.run_at > clock + timedelta(seconds=every)
+        changes.append((and_(turn, over), {"run_at": clock}))
+    mended = 0
+    for wrong, values in changes:
+        done: Any = session.execute(
+            update(Job).where(wrong).values(values).execution_options(synchronize_session=False)
+        )
+        mended += int(done.rowcount)
+    return mended
+
+
 def renew(session: Session, held: Claim) -> None:
     """Hold on to the job for another lease; raises LeaseLost."""
     _under_fence(session, held, {"lease_ends_at": database_clock(session) + LEASE})

@@ -111,6 +111,10 @@ class Worker:
         with self.database.write() as session:
             for kind in self.periodic:
                 queue.enqueue(session, kind, key="periodic")
+            periods = {kind: each.every for kind, each in self.periodic.items()}
+            mended = queue.mend_times(session, periods)
+        if mended:
+            log.warning("jobs were put off by a clock that was ahead", jobs=mended)
         return True
 
     def _plan(self, session: Session, kind: str) -> None:

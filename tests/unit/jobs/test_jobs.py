@@ -174,3 +174,33 @@ def test_four_workers_that_are_killed_do_each_job_once(database: Database, datab
 def _start(url: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "tests.unit.jobs.workers", url]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_what_a_clock_that_was_ahead_put_off_comes_back(database: Database):
+    """Leases, retries and turns of periodic jobs; a delay that was asked for is kept."""
+    year = timedelta(days=365)
+    rows = {
+        "lease": {"state": "running", "lease_ends_at": now() + year},
+        "no-lease": {"state": "running", "lease_ends_at": None},
+        "held": {"state": "running", "lease_ends_at": now() + timedelta(seconds=30)},
+        "retry": {"state": "ready", "attempts": 1, "run_at": now() + year},
+        "turn": {"state": "ready", "key": "periodic", "run_at": now() + year},
+        "delay": {"state": "ready", "run_at": now() + year},
+    }
+    with database.write() as session:
+        for kind, values in rows.items():
+            jobs.enqueue(session, kind)
+            session.execute(update(Job).where(Job.kind == kind).values(values))
+    worker = Worker(database, {}, periodic=[Periodic("turn", 60)])
+    worker.stop()
+    assert worker._plan_all()
+    with database.read() as session:
+        found = {job.kind: job for job in session.scalars(select(Job))}
+    soon = now() + timedelta(hours=1, minutes=1)
+    assert found["lease"].lease_ends_at <= now()
+    assert found["no-lease"].lease_ends_at <= now()
+    assert found["held"].lease_ends_at > now()
+    assert found["retry"].run_at < soon
+    assert found["turn"].run_at <= now()
+    assert found["delay"].run_at > now() + timedelta(days=300)
+    assert worker._plan_all(), "and again without harm"

@@ -1,4 +1,5 @@
-"""`place`: a hub on SQLite and a directory, then on PostgreSQL and S3; `lite`: the first alone."""
+"""`place`: a hub on SQLite and a directory, then on PostgreSQL and S3 (Ceph in `make soak`);
+`lite`: the first alone."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +32,13 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Place]]:
 
 
 @pytest.fixture(
-    params=["sqlite, directory", pytest.param("postgres, s3", marks=pytest.mark.postgres)]
+    params=[
+        "sqlite, directory",
+        pytest.param("postgres, s3", marks=pytest.mark.postgres),
+        pytest.param(
+            "postgres, ceph", marks=[pytest.mark.postgres, pytest.mark.s3, pytest.mark.soak]
+        ),
+    ]
 )
 def place(
     request: pytest.FixtureRequest,
@@ -40,7 +47,8 @@ def place(
 ) -> Place:
     if request.param == "sqlite, directory":
         return build(make_database(request.getfixturevalue("sqlite_database_url")))
-    bucket: S3Place = request.getfixturevalue("moto_place")
+    service = "ceph" if "ceph" in request.param else "moto"
+    bucket: S3Place = request.getfixturevalue(f"{service}_place")
     return build(make_database(request.getfixturevalue("postgres_database_url")), S3Store(bucket))
 
 

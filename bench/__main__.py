@@ -1,6 +1,6 @@
 """`make bench`: every figure beside its reference, measured in turns in one run.
 
-    python -m bench [NAME…]      git, large, downloads, commits, repack, upkeep, start
+    python -m bench [NAME…]      git, large, downloads, commits, repack, backup, upkeep, start
 
 Without a name all of them.
 
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from bench import (
+    backup,
     commits,
     downloads,
     git_objects,
@@ -31,6 +32,7 @@ PARTS = {
     "large": large_files.main,
     "git": git_wire.main,
     "repack": repack.main,
+    "backup": backup.main,
     "upkeep": upkeep.main,
 }
 

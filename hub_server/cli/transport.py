@@ -12,13 +12,14 @@ from hub_server.cli.base import with_settings
 from hub_server.cli.packs import hub_of
 from hub_server.contents import Hub
 from hub_server.db.tables.repos import KINDS, Kind, Repo
-from hub_server.errors import BadRequest
+from hub_server.errors import BadRequest, HubError
 from hub_server.settings import Settings
 from hub_server.upkeep.exporting import Exported, every_repository, export, folder_of
 from hub_server.upkeep.importing import Wish, import_repository
 from hub_server.upkeep.progress import Progress
 
 PARTS = 3
+SEVERITY = (0, INCOMPLETE, 1)
 KIND_HELP = "Of repository, where REPO does not begin with it."
 
 
@@ -34,25 +35,38 @@ def export_command(
     """Write the repository REPO (ada/tiny, dataset/ada/words) to FOLDER, as a bare Git repository
     with its large files where git-lfs looks for them.
 
-    Prints a line of JSON for each. Exit status 3: complete but for large files that the hub lost.
+    Prints a line of JSON for each. Exit status 3: complete but for large files that the hub lost;
+    1: something was not exported.
     """
     if len(words) != (1 if everything else 2):
         raise BadRequest("Give a repository and a folder, or --all and a folder.")
-    folder, whole = Path(words[-1]), True
+    folder = Path(words[-1])
     with hub_of(settings) as hub:
-        for repo in every_repository(hub) if everything else [_located(hub, words[0], kind)]:
-            target = folder_of(folder, repo) if everything else folder
-            done = export(hub, repo, target, pulls=pulls, progress=Progress(say))
-            click.echo(json.dumps(done.as_json()))
-            whole = _tell(done) and whole
-    sys.exit(0 if whole else INCOMPLETE)
+        if not everything:
+            repo = _located(hub, words[0], kind)
+            done = export(hub, repo, folder, pulls=pulls, progress=Progress(say))
+            sys.exit(_tell(done))
+        sys.exit(max((_one_of_all(hub, each, folder, pulls) for each in every_repository(hub)),
+                     key=SEVERITY.index, default=0))  # fmt: skip
 
 
-def _tell(done: Exported) -> bool:
-    if done.missing:
-        count = len(done.missing)
-        say(f"hub-server: {done.repo} lacks {count} large files: {some(done.missing)}")
-    return not done.missing
+def _one_of_all(hub: Hub, repo: Repo, root: Path, pulls: bool) -> int:
+    """The exit status of one; the others are exported whatever becomes of it."""
+    try:
+        target = folder_of(root, repo)
+        return _tell(export(hub, repo, target, pulls=pulls, progress=Progress(say)))
+    except HubError as failure:
+        say(f"hub-server: {repo.kind}/{repo.full_name} was not exported: {failure}")
+        return 1
+
+
+def _tell(done: Exported) -> int:
+    click.echo(json.dumps(done.as_json()))
+    if not done.missing:
+        return 0
+    count = len(done.missing)
+    say(f"hub-server: {done.repo} lacks {count} large files: {some(done.missing)}")
+    return INCOMPLETE
 
 
 @click.command("import")

@@ -17,14 +17,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from hub_server import __version__
 from hub_server.blobs import BlobStore, StoreFull
+from hub_server.blobs.files import disk_errors
 from hub_server.db import Database, now
 from hub_server.db.schema import Schema
 from hub_server.errors import Conflict, HubError, StorageFull, Unavailable
 from hub_server.faults import point
 from hub_server.gitstore import keep_blobs
-from hub_server.upkeep.backup_blobs import Copied, Shelf, persistently
+from hub_server.upkeep.backup_blobs import Copied, Shelf, persistently, sync_file_system
 from hub_server.upkeep.backup_format import (
     BLOB_LIST,
     PARTIAL,
@@ -135,7 +138,7 @@ def back_up(
     Unavailable.
     """
     began = time.monotonic()
-    schema.prepare("check")
+    _expect_schema(schema)
     folder = BackupFolder(order.target)
     folder.claim()
     try:
@@ -149,6 +152,15 @@ def back_up(
         ) from None
     done.seconds = time.monotonic() - began
     return done
+
+
+def _expect_schema(schema: Schema) -> None:
+    """Raises SchemaError if the database has another than this release's."""
+    try:
+        schema.prepare("check")
+    except DBAPIError as failure:
+        said = str(failure.orig).strip().splitlines()[0]
+        raise Unavailable("The database does not answer: {said}.", said=said) from failure
 
 
 @contextlib.contextmanager
@@ -285,11 +297,13 @@ class _Making:
     def _finish(self, manifest: Manifest) -> None:
         if self.order.secret is not None:
             write_durably(self.place / SECRET, self.order.secret.encode(), mode=0o600)
-        manifest.write(self.place)
-        self.shelf.settle()
+        with disk_errors():
+            sync_file_system(self.place)
+            manifest.write(self.place)
         point("backup.manifest")
-        self.place.rename(self.folder.snapshots / self.name)
-        self.shelf.settle()
+        with disk_errors():
+            self.place.rename(self.folder.snapshots / self.name)
+            sync_file_system(self.folder.snapshots)
 
     def _done(self, manifest: Manifest, copied: Copied) -> Done:
         return Done(

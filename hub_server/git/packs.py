@@ -73,6 +73,7 @@ class Pack:
         self._offsets = self._crcs + 4 * self.count
         self._far_offsets = self._offsets + 4 * self.count
         self._sorted: array[int] | None = None
+        self.doubted = False
         self._check()
 
     @classmethod
@@ -87,8 +88,9 @@ class Pack:
 
     @property
     def is_whole(self) -> bool:
-        """False if somebody has cut the files short: to read what is gone would end the process."""
-        return all(
+        """False if somebody has cut the files short, as to read what is gone would end the process;
+        and if something in it could not be read, or nobody trusts it for another reason."""
+        return not self.doubted and all(
             file.size() >= len(file)
             for file in (self.data, self._index)
             if isinstance(file, mmap.mmap)
@@ -183,7 +185,11 @@ class Pack:
             raise BadPack("The pack {name} ends inside an object", name=self.name) from None
 
     def inflate(self, entry: PackEntry) -> bytes:
-        return inflate(self.data, entry.start, entry.size)
+        try:
+            return inflate(self.data, entry.start, entry.size)
+        except BadPack:
+            self.doubted = True
+            raise
 
     def _read_fanout(self) -> tuple[int, ...]:
         if len(self._index) < _IDS + 2 * _TRAILER or self._index[:8] != b"\xfftOc\0\0\0\2":

@@ -14,8 +14,10 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+import structlog
 
 from hub_server.blobs import BlobStore
 from hub_server.blobs.protocol import CHUNK
@@ -23,7 +25,11 @@ from hub_server.errors import Lost
 from hub_server.git.errors import GitError
 from hub_server.gitstore.records import PackRecord, index_key, pack_key
 
+log = structlog.get_logger("hub.cache")
+
 SLOTS = 512
+REMEMBERED = 200_000
+"""Names of packs that this process has compared."""
 RECENT = 600.0
 """Seconds for which a repository that another process used is left alone."""
 TOUCH_EVERY = 60.0
@@ -54,6 +60,7 @@ class PackCache:
         self.limit = limit
         self._pins: weakref.WeakValueDictionary[int, Pin] = weakref.WeakValueDictionary()
         self._touched: dict[int, float] = {}
+        self._checked: set[str] = set()
         self._fetched = limit  # so that the first fetch looks at what a former process left
         self._lock = threading.Lock()
         for name in ("repos", "locks", "work"):
@@ -79,16 +86,27 @@ class PackCache:
     def ensure(self, repo_id: int, record: PackRecord) -> tuple[Path, Path]:
         """Paths of the pack and its index, fetched and checked if they are not there yet.
 
-        The caller holds the repository's pin. Raises BlobMissing, DamagedPack, StoreUnavailable.
+        What lies there from before this process is read once and compared, as disks forget. The
+        caller holds the repository's pin. Raises BlobMissing, DamagedPack, StoreUnavailable.
         """
         pack = self.pack_path(repo_id, record.name)
         idx = pack.with_suffix(".idx")
+        if record.name not in self._checked:
+            with self._alone(repo_id):
+                for path, digest in ((idx, record.index_sha256), (pack, record.pack_sha256)):
+                    _drop_other(path, digest)
         if not _has_size(idx, record.index_size) or not _has_size(pack, record.size):
             with self._alone(repo_id):  # Git looks for the index, so it comes last
                 self._fetch(record.pack_key, record.pack_sha256, record.size, pack)
                 self._fetch(record.index_key, record.index_sha256, record.index_size, idx)
             self._count(record.size + record.index_size)
+        self._note_checked(record.name)
         return pack, idx
+
+    def suspect(self, names: Iterable[str]) -> None:
+        """Compare these packs once more before they are used again."""
+        with self._lock:
+            self._checked.difference_update(names)
 
     def put_aside(self, name: str, pack: Path, idx: Path) -> None:
         """Keep finished files of a pack that may soon be live, so that nobody fetches them.
@@ -98,6 +116,7 @@ class PackCache:
         for source, key in ((pack, pack_key(name)), (idx, index_key(name))):
             with contextlib.suppress(OSError):
                 os.link(source, self._aside(key))
+        self._note_checked(name)
 
     def forget_aside(self, name: str) -> None:
         for key in (pack_key(name), index_key(name)):
@@ -164,6 +183,8 @@ class PackCache:
         if _has_size(target, size):
             return
         aside = self._aside(key)
+        if target.name.removeprefix("pack-").rpartition(".")[0] not in self._checked:
+            _drop_other(aside, digest)  # a crash may have left it with the right length only
         if _has_size(aside, size):
             aside.replace(target)
             return
@@ -189,6 +210,12 @@ class PackCache:
             file.flush()
             os.fsync(file.fileno())
         return digest.hexdigest()
+
+    def _note_checked(self, name: str) -> None:
+        with self._lock:
+            if len(self._checked) >= REMEMBERED:
+                self._checked.clear()
+            self._checked.add(name)
 
     def _count(self, size: int) -> None:
         with self._lock:
@@ -243,6 +270,16 @@ def _linked(local: Path, target: Path) -> str | None:
         return None
     with target.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _drop_other(path: Path, digest: str) -> None:
+    """Remove a file whose bytes have another sha256."""
+    with contextlib.suppress(FileNotFoundError):
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != digest:
+            log.warning("cached file differs and is fetched again", file=path.name)
+            path.unlink()
 
 
 def _has_size(path: Path, size: int) -> bool:

@@ -32,6 +32,7 @@ class OpenPacks:
             if pack is not None and not pack.is_whole:
                 self._recent.pop(record.name, None)
                 self._alive.pop(record.name, None)
+                self.cache.suspect([record.name])
                 pack = None
             if pack is not None:
                 self._keep(record.name, pack)

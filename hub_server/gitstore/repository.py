@@ -195,6 +195,11 @@ class Repository:
     def _named(self, names: Sequence[bytes]) -> dict[bytes, RefLine]:
         return self._query_refs(lambda session: records.refs_named(session, self.repo_id, names))
 
+    def doubt(self) -> None:
+        """Have this node's copy compared with what was recorded, before it is used again."""
+        for pack in self._objects.packs if self._objects else ():
+            pack.doubted = True
+
     def _open_packs(self) -> PackSet:
         """Read the list and open what is on it; once more if a pack vanished meanwhile."""
         if self._pin is None:

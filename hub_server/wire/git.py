@@ -26,7 +26,7 @@ from hub_server.edge import (
     spooled,
 )
 from hub_server.errors import BadRequest, Forbidden
-from hub_server.git import GitError, GitProgram, receive
+from hub_server.git import GitError, GitProgram, ProgramFailed, receive
 from hub_server.gitstore import Repository
 
 router = APIRouter(include_in_schema=False)
@@ -117,6 +117,8 @@ class _Fetch:
             )
         except GitError as refusal:  # the client has been told
             log.info("fetch refused", repo=self.name, reason=str(refusal))
+            if isinstance(refusal, ProgramFailed):
+                self.source.doubt()
 
     def whole(self) -> bytes:
         parts: list[bytes] = []

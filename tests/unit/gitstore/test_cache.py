@@ -98,6 +98,41 @@ def test_a_file_cut_short_by_a_crash_is_fetched_again(
     assert commit in again.open(repo).objects
 
 
+@pytest.mark.parametrize("ending", ["pack", "idx"])
+@pytest.mark.parametrize("again", ["restarted", "doubted"])
+def test_a_file_that_changed_on_this_disk_is_fetched_again(
+    writer: Writer, node: GitStore, repo: int, database: Database, ending: str, again: str
+) -> None:
+    commit = writer.commit({b"a": b"1"})
+    view = node.open(repo)
+    assert commit in view.objects
+    path = next(node.cache.git_dir(repo).glob(f"objects/pack/*.{ending}"))
+    right = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(right[:-30] + bytes(byte ^ 1 for byte in right[-30:]))
+    if again == "restarted":
+        node = GitStore(database, node.blobs, node.cache.folder, 10**9)
+    else:
+        view.doubt()
+    assert commit in node.open(repo).objects
+    assert path.read_bytes() == right
+    assert isinstance(node.blobs, Remote)
+    assert len(node.blobs.fetched) == 3
+
+
+def test_what_a_crash_left_aside_counts_for_nothing(
+    writer: Writer, node: GitStore, repo: int, database: Database
+) -> None:
+    """After a power failure a file may have its length and none of its bytes."""
+    commit = writer.commit({b"a": b"1"})
+    for blob in node.blobs.list("pack/"):
+        aside = node.cache.folder / "work" / blob.key.removeprefix("pack/")
+        aside.write_bytes(bytes(blob.size))
+    assert commit in node.open(repo).objects
+    assert isinstance(node.blobs, Remote)
+    assert len(node.blobs.fetched) == 2
+
+
 def test_the_bound_is_kept_and_what_is_in_use_stays(
     store: GitStore, make_repo: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

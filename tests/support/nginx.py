@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,16 +35,12 @@ def configuration(
     return f"user root;\n{text}" if os.geteuid() == 0 else text
 
 
-@pytest.fixture
-def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNginx]:
-    """`start_nginx(["127.0.0.1:8001", …], blobs=folder, prefix="/hub")` -> "http://127.0.0.1:port".
-
-    `blobs` is the directory store's root, for X-Accel-Redirect; `prefix` a path above everything.
-    """
+@contextmanager
+def nginx_starter(factory: pytest.TempPathFactory) -> Iterator[StartNginx]:
     running = []
 
     def begin(nodes: Sequence[str], *, blobs: Path | None = None, prefix: str = "") -> str:
-        folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+        folder, port = factory.mktemp("nginx"), free_port()
         written, log = folder / "nginx.conf", folder / "log"
         written.write_text(configuration(folder, port, nodes, blobs=blobs, prefix=prefix))
         command = [program("nginx"), "-p", str(folder), "-e", str(log), "-c", str(written)]
@@ -52,6 +49,25 @@ def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNginx
         await_ready(process, lambda: answers(port), log=log)
         return f"http://127.0.0.1:{port}"
 
-    yield begin
-    for process in running:
-        stop(process)
+    try:
+        yield begin
+    finally:
+        for process in running:
+            stop(process)
+
+
+@pytest.fixture
+def start_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNginx]:
+    """`start_nginx(["127.0.0.1:8001", …], blobs=folder, prefix="/hub")` -> "http://127.0.0.1:port".
+
+    `blobs` is the directory store's root, for X-Accel-Redirect; `prefix` a path above everything.
+    """
+    with nginx_starter(tmp_path_factory) as begin:
+        yield begin
+
+
+@pytest.fixture(scope="module")
+def module_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNginx]:
+    """The same for all tests of a module."""
+    with nginx_starter(tmp_path_factory) as begin:
+        yield begin

@@ -36,6 +36,7 @@ class LiveHub:
     port: int = field(default_factory=free_port)
     workers: int = 1
     process: "subprocess.Popen[bytes] | None" = None
+    _log_begin: int = 0
 
     @property
     def url(self) -> str:
@@ -46,8 +47,14 @@ class LiveHub:
         return self.data_dir / "serve.log"
 
     def start(self) -> "LiveHub":
+        """Returns when it serves. Raises DidNotStart."""
+        self.launch()
+        return self.await_ready()
+
+    def launch(self) -> None:
+        """Begin to start, and do not wait."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        begin = self.log.stat().st_size if self.log.exists() else 0
+        self._log_begin = self.log.stat().st_size if self.log.exists() else 0
         command = [
             sys.executable, "-m", self.module, "serve", "--port", str(self.port),
             "--workers", str(self.workers),
@@ -56,8 +63,11 @@ class LiveHub:
             self.process = subprocess.Popen(
                 command, env=self.environment, stdout=output, stderr=output, start_new_session=True
             )
+
+    def await_ready(self) -> "LiveHub":
+        assert self.process
         deadline = time.monotonic() + READY_SECONDS
-        while b"Listening on" not in self.log.read_bytes()[begin:]:
+        while b"Listening on" not in self.log.read_bytes()[self._log_begin :]:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise DidNotStart(self.log.read_text()[-4000:])
             time.sleep(0.05)

@@ -1,7 +1,9 @@
 """The hub, and the programs it is compared with, on loopback ports."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,7 +98,9 @@ def nginx(folder: Path, *, blobs: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         stop(server)
-        stop(wrapper)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(wrapper.pid, signal.SIGTERM)  # its workers outlive it otherwise
+        wrapper.wait()
 
 
 def memory(pid: int, name: str = "VmRSS") -> int:

@@ -21,7 +21,7 @@ FAR = timedelta(days=8)
 clock was ahead when it was written."""
 SOME = 20
 RESTORE = "Stop the hub and restore the database from a backup."
-CLOCK = "A clock was ahead. Starting a node (`serve` or `worker`) brings back retries, leases and daily jobs."
+CLOCK = "A clock was ahead. Starting a node brings back retries, leases and daily jobs."
 
 
 def check_rows(look: Look, kinds: Collection[str] = ()) -> Iterator[Finding]:

@@ -3,6 +3,8 @@
 import random
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,14 +14,16 @@ from pathlib import Path
 from tests.support.server import DidNotStart, LiveHub
 
 SOURCE = Path(__file__).parents[2] / "hub_server"
-_POINT = re.compile(r"faults\.point\(\"([a-z_.]+)\"\)")
-TURNS = 4
+_POINT = re.compile(r"\bpoint\(f?\"([a-z_.{}]+)\"\)")
+_NAMED = "{wanted.name}"
+"""Repacking and pruning share steps, whose points begin with the one or the other name."""
 
 
 def every_point() -> list[str]:
     """The names of all fault points of the hub, from its source."""
     texts = (path.read_text() for path in sorted(SOURCE.rglob("*.py")) if path.name != "faults.py")
-    return sorted({name for text in texts for name in _POINT.findall(text)})
+    found = {name for text in texts for name in _POINT.findall(text)}
+    return sorted({name.replace(_NAMED, room) for name in found for room in ("repack", "prune")})
 
 
 def points(*rooms: str) -> list[str]:
@@ -30,6 +34,13 @@ def points(*rooms: str) -> list[str]:
 SERVED = ("push", "pack", "landing", "commit", "upload", "part", "parts", "completion",
           "verification", "object")  # fmt: skip
 """Steps of requests: passed as long as somebody works on the hub."""
+COMMANDS = {
+    "repack": ("repack", "--all", "--full"),
+    "prune": ("prune", "--repo", "model/ada/work", "--now"),
+    "gc": ("gc", "--delete", "--grace", "0s", "--keep", "0s"),
+    "backup": ("backup",),
+}
+"""What an operator gives to come by the points of each room; `backup` is also told where to."""
 
 
 @dataclass
@@ -78,6 +89,20 @@ def kill_at(
         assert hub.process.returncode == -signal.SIGKILL, hub.log.read_text()[-3000:]
     hub.kill()
     return came
+
+
+def kill_command(hub: LiveHub, fault: str, words: Sequence[str], *, seconds: float = 120) -> bool:
+    """Give a command beside the running hub, armed; False if it ended without coming there.
+
+    One that finds itself locked out by a command that was killed before has not come there.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", hub.module, *words],
+        env={**hub.environment, "HUB_FAULT": fault}, capture_output=True, text=True,
+        timeout=seconds, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr[-3000:]
+    return done.returncode == -signal.SIGKILL
 
 
 def unexpected(log: Path) -> list[str]:

@@ -23,7 +23,7 @@ START_AGAIN = (400, 404, 409, 410)
 
 @dataclass
 class Scene:
-    """`urls`: addresses of the hub; a worker takes one of them, readers all in turn.
+    """`urls`: addresses of the hub; a worker takes one of them. Readers ask each of `nodes`.
 
     `large`: sizes of large files, of which those above the hub's threshold go in parts.
     """
@@ -34,6 +34,7 @@ class Scene:
     folder: Path
     patience: float = 90.0
     large: tuple[int, int] = (1_000, 200_000)
+    nodes: Sequence[str] = ()
     ledger: Ledger = field(default_factory=Ledger)
     tally: Tally = field(default_factory=Tally)
 
@@ -188,6 +189,14 @@ class Uploader(Worker):
         self.upload(self.large_bytes())
 
 
+class PartsUploader(Worker):
+    """Files that are large enough for parts at an S3 service, now and then."""
+
+    def step(self) -> None:
+        self.upload(self.some_bytes(6_000_000, 11_000_000))
+        time.sleep(1)
+
+
 class Mover(Worker):
     """Branches and tags made and removed over the API."""
 
@@ -299,7 +308,8 @@ class Reader(Worker):
     def begin(self) -> None:
         scene = self.scene
         self.clients = [
-            PatientClient(url, scene.token, scene.tally, scene.patience) for url in scene.urls
+            PatientClient(url, scene.token, scene.tally, scene.patience)
+            for url in scene.nodes or scene.urls
         ]
         self.git = PatientGit.at(scene.folder / self.name, scene.tally, scene.patience)
 
@@ -364,6 +374,7 @@ class Reader(Worker):
 KINDS: dict[str, type[Worker]] = {
     "commit": Committer,
     "upload": Uploader,
+    "parts": PartsUploader,
     "move": Mover,
     "push": Pusher,
     "read": Reader,

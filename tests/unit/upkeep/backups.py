@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from hub_server.settings import Settings, data_path
 from hub_server.upkeep.backup import Done, Order, back_up
 from hub_server.upkeep.restore import Restored, Target, plan, restore
 from tests.support.people import caller, make_org, make_token, make_user
+from tests.support.s3 import make_bucket
 
 KEY = "a secret of these tests"
 _numbers = itertools.count()
@@ -158,11 +160,9 @@ def make_place(
     def make(kind: str, *, empty: bool = False) -> Place:
         folder = tmp_path / f"place{next(_numbers)}"
         folder.mkdir()
-        url, blobs = _parts(request, kind, folder)
+        url, blobs = _parts(request, kind, folder, empty=empty)
         database = make_database(url)
         schema = Schema(database, data_path("migrations"))
-        if not empty:
-            schema.prepare("auto")
         settings = Settings(data_dir=folder)
         incoming = Incoming(blobs.incoming_folder or folder / "incoming")
         hub = Hub(
@@ -186,13 +186,16 @@ def make_place(
         hub.spool.close()
 
 
-def _parts(request: pytest.FixtureRequest, kind: str, folder: Path) -> tuple[str, BlobStore]:
+def _parts(
+    request: pytest.FixtureRequest, kind: str, folder: Path, *, empty: bool
+) -> tuple[str, BlobStore]:
     if kind == "sqlite":
+        if not empty:
+            shutil.copy(request.getfixturevalue("sqlite_template"), folder / "hub.db")
         return f"sqlite:///{folder}/hub.db", FileStore(folder / "blobs")
     cluster = request.getfixturevalue("postgres_cluster")
-    name = cluster.create()
+    template = {} if empty else {"template": request.getfixturevalue("postgres_template")}
+    name = cluster.create(**template)
     request.addfinalizer(lambda: cluster.drop(name))
-    from tests.support.s3 import make_bucket
-
     place = make_bucket(request.getfixturevalue("moto_endpoint"))
     return cluster.url(name), S3Store(place)

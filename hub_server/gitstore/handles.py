@@ -1,5 +1,6 @@
 """Open packs, shared by all requests of this process and safe to use while they are let go."""
 
+import contextlib
 import threading
 import weakref
 from collections import OrderedDict
@@ -10,6 +11,7 @@ from hub_server.gitstore.records import PackRecord
 
 HANDLES = 2000
 """Small packs are read into memory; only the others cost two descriptors each."""
+ATTEMPTS = 5
 
 
 class OpenPacks:
@@ -37,7 +39,7 @@ class OpenPacks:
             if pack is not None:
                 self._keep(record.name, pack)
                 return pack
-        opened = Pack.open(*self.cache.ensure(repo_id, record))
+        opened = self._open(repo_id, record)
         with self._lock:
             pack = self._alive.setdefault(record.name, opened)
             self._keep(record.name, pack)
@@ -46,6 +48,13 @@ class OpenPacks:
     def forget(self, name: str) -> None:
         with self._lock:
             self._recent.pop(name, None)
+
+    def _open(self, repo_id: int, record: PackRecord) -> Pack:
+        """A reader with a newer list may drop the files of ours between the two steps."""
+        for _ in range(ATTEMPTS - 1):
+            with contextlib.suppress(FileNotFoundError):
+                return Pack.open(*self.cache.ensure(repo_id, record))
+        return Pack.open(*self.cache.ensure(repo_id, record))
 
     def _keep(self, name: str, pack: Pack) -> None:
         self._recent[name] = pack

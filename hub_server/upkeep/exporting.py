@@ -16,11 +16,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from hub_server.blobs import CHUNK, BlobMissing
+from hub_server.blobs import CHUNK
 from hub_server.contents import Hub
 from hub_server.db import now
 from hub_server.db.tables.repos import Repo
-from hub_server.errors import Conflict
+from hub_server.errors import Conflict, Lost
 from hub_server.git import Pack, RefLine
 from hub_server.gitstore import CONVERTS, HEADS, PULLS, TAGS, Repository
 from hub_server.lfs import Pointer
@@ -174,7 +174,7 @@ def _copy_out(hub: Hub, oid: str, path: Path) -> int | None:
                 digest.update(chunk)
                 file.write(chunk)
                 size += len(chunk)
-    except BlobMissing:
+    except Lost:
         return None
     if digest.hexdigest() != oid:
         fresh.unlink()

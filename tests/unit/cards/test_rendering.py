@@ -279,7 +279,7 @@ PATHOLOGICAL = {
 def test_rendering_is_bounded(name):
     start = time.thread_time()
     rendered = render(PATHOLOGICAL[name], base=BASE, seconds=0.2)
-    assert time.thread_time() - start < 1.5  # the rest is what cannot be interrupted
+    assert time.thread_time() - start < 10  # without a bound: minutes; `make bench` has the figures
     assert len(rendered.html) < 10_000_000
     rendered.html.encode()
     assert not rendered.plain or rendered.html.startswith('<pre tabindex="0">\n')

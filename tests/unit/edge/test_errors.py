@@ -66,6 +66,7 @@ EVERY = [
     (kinds.MethodNotAllowed("no"), 405, ""),
     (kinds.Conflict("no"), 409, ""),
     (kinds.Gone("no"), 410, ""),
+    (kinds.Lost("lfs/1"), 410, ""),
     (kinds.PreconditionFailed("no"), 412, ""),
     (kinds.TooLarge("no"), 413, ""),
     (kinds.RangeNotSatisfiable(5), 416, ""),

@@ -60,6 +60,10 @@ class _FileReader(BlobReader):
         with disk_errors():
             return self._file.read(count)
 
+    def fileno(self) -> int:
+        """The file itself, which stands at the next byte to read (for sendfile)."""
+        return self._file.fileno()
+
     def close(self) -> None:
         if hasattr(self, "_file"):
             self._file.close()

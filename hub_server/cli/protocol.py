@@ -1,8 +1,10 @@
-"""HTTP/1.1 as uvicorn speaks it, with a bound on what comes before a body."""
+"""HTTP/1.1 as uvicorn speaks it: with a bound on what comes before a body, and sendfile."""
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from hub_server.cli.sendfile import ZeroCopy
 
 LARGEST_HEAD = 512 * 1024
 REFUSAL = (
@@ -11,7 +13,7 @@ REFUSAL = (
 )
 
 
-class BoundedHead(HttpToolsProtocol):
+class HubProtocol(HttpToolsProtocol):
     """Ends the connection of a client whose request line and headers go on and on.
 
     The parser below keeps them in memory until they are complete.
@@ -39,3 +41,7 @@ class BoundedHead(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        served: Any = ZeroCopy(app, cycle)
+        super()._start_asgi_task(cycle, served)

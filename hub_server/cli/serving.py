@@ -225,12 +225,12 @@ def lan_address() -> str:
 
 def _serve(settings: Settings, listener: socket.socket, ready: Any) -> None:
     from hub_server.app import create_app  # other commands need not wait for it
-    from hub_server.cli.protocol import BoundedHead
+    from hub_server.cli.protocol import HubProtocol
 
     app = create_app(settings)
     config = uvicorn.Config(
         app,
-        http=BoundedHead,
+        http=HubProtocol,
         log_config=None,
         access_log=False,
         proxy_headers=False,

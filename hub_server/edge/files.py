@@ -7,11 +7,13 @@ browsers show without running anything.
 
 import asyncio
 import mimetypes
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import UnsupportedOperation
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import filetype
@@ -26,6 +28,7 @@ from hub_server.settings import Settings
 
 CHUNK = 1 << 20
 SNIFF_BYTES = 4096
+ZERO_COPY = "http.response.zerocopysend"
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -160,9 +163,10 @@ def _changed_since(request: Request, etag: str) -> bool:
 
 
 class FileStream(Response):
-    """Reads 1 MiB at a time in a thread and stops when the client has gone.
+    """Has the server send a file by itself where it can (`http.response.zerocopysend`).
 
-    Starlette's FileResponse reads 64 KiB at a time, at half the speed.
+    Else reads 1 MiB at a time in a thread and stops when the client has gone; Starlette's
+    FileResponse reads 64 KiB at a time, at half the speed.
     """
 
     def __init__(
@@ -188,9 +192,28 @@ class FileStream(Response):
                     "headers": self.raw_headers,
                 }
             )
-            await _pump(source, self._length, receive, send)
+            descriptor = _descriptor(scope, source)
+            if descriptor is None:
+                await _pump(source, self._length, receive, send)
+            else:
+                await send(_whole(descriptor, self._length))
         finally:
             await to_thread.run_sync(source.close)
+
+
+def _descriptor(scope: Scope, source: BinaryIO) -> int | None:
+    """The file below, standing where the answer begins; None where there is none to send."""
+    if ZERO_COPY not in scope.get("extensions", {}):
+        return None
+    try:
+        return source.fileno()
+    except UnsupportedOperation:
+        return None
+
+
+def _whole(descriptor: int, length: int) -> dict[str, Any]:
+    offset = os.lseek(descriptor, 0, os.SEEK_CUR)
+    return {"type": ZERO_COPY, "file": descriptor, "offset": offset, "count": length}
 
 
 async def _pump(source: BinaryIO, length: int, receive: Receive, send: Send) -> None:

@@ -18,6 +18,7 @@ from hub_server.catalog import Filters
 from hub_server.contents import Hub
 from hub_server.db.tables.repos import Kind, Repo
 from hub_server.edge import AskedPage, CurrentCaller, ReadSession, TheHub, link_next
+from hub_server.errors import Unauthorized
 
 router = APIRouter(route_class=RepoRoute, tags=["listings"])
 
@@ -48,6 +49,8 @@ def listing(
     page: AskedPage,
 ) -> list[dict[str, Any]]:
     """What the caller may see; the page after this one is announced in `Link`."""
+    if not caller.reads_public:
+        raise Unauthorized("Invalid username or password.")
     kind: Kind = request.path_params["kinds"]
     names = many(request, "expand")
     check_expand(kind, names)

@@ -24,6 +24,7 @@ from hub_server.accounts.callers import (
     anonymous,
     authenticate_session,
     authenticate_token,
+    caller_by_token_id,
     caller_for,
     touch_token,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "anonymous",
     "authenticate_session",
     "authenticate_token",
+    "caller_by_token_id",
     "caller_for",
     "can_admin",
     "can_create",

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from hub_server.accounts import Access, Caller, RepoFacts, can_discuss, can_write, require
+from hub_server.accounts import Access, Caller, RepoFacts, require
 from hub_server.errors import HubError, Unprocessable
 from hub_server.lfs.parts import HubParts
 from hub_server.lfs.requests import Action, BatchAnswer, BatchRequest, ObjectAnswer, Wish
@@ -16,6 +16,7 @@ from hub_server.objects import (
     TooManyPending,
     UploadInfo,
     Wanted,
+    upload_claim,
 )
 
 MIB = 1024**2
@@ -27,16 +28,6 @@ ANSWER_HEADERS = {
     "content-type": "application/octet-stream",
     "content-disposition": "attachment",
 }
-
-
-def upload_claim(caller: Caller, repo: RepoFacts, ref: str | None) -> Claim:
-    """Whose objects these will be. Who may only read may upload for a pull request, pending."""
-    if can_write(caller, repo):
-        return Claim(repo.id, caller.user_id)
-    if (ref is None or ref.startswith("refs/pr/")) and can_discuss(caller, repo):
-        return Claim(repo.id, caller.user_id, pending=True)
-    require(caller, repo, Access.WRITE)
-    raise AssertionError("a caller who may write was refused")
 
 
 def batch(

@@ -4,7 +4,7 @@ An oid is never a capability: an object is readable only through a repository th
 that the caller may read. Knows no HTTP, and nothing of Git.
 """
 
-from hub_server.objects.access import Claim, authorize, present
+from hub_server.objects.access import Claim, authorize, present, upload_claim
 from hub_server.objects.expiry import Stray, expire, handlers, stray, sweep_stray
 from hub_server.objects.links import (
     LinkedObject,
@@ -44,4 +44,5 @@ __all__ = [
     "present",
     "stray",
     "sweep_stray",
+    "upload_claim",
 ]

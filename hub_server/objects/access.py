@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from hub_server.accounts import Access, Caller, anonymous, caller_for, can_discuss, require
+from hub_server.accounts import (
+    Access,
+    Caller,
+    RepoFacts,
+    anonymous,
+    caller_for,
+    can_discuss,
+    can_write,
+    require,
+)
 from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import Forbidden, RepoNotFound, Unauthorized
@@ -20,6 +29,16 @@ class Claim:
     repo_id: int
     user_id: int | None
     pending: bool = False
+
+
+def upload_claim(caller: Caller, repo: RepoFacts, ref: str | None) -> Claim:
+    """Whose objects these will be. Who may only read may upload for a pull request, pending."""
+    if can_write(caller, repo):
+        return Claim(repo.id, caller.user_id)
+    if (ref is None or ref.startswith("refs/pr/")) and can_discuss(caller, repo):
+        return Claim(repo.id, caller.user_id, pending=True)
+    require(caller, repo, Access.WRITE)
+    raise AssertionError("a caller who may write was refused")
 
 
 def present(session: Session, repo_id: int, user_id: int | None) -> tuple[Caller, Repo]:

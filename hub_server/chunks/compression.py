@@ -11,6 +11,8 @@ HEADER = 8
 MOST_CHUNK = 131072
 STORED, LZ4, GROUPED = range(3)
 _MOST_PACKED = 2 * MOST_CHUNK
+_FLAGS, _DICTIONARY = 4, 1
+"""Where an LZ4 frame says what it needs, and the bit that asks for a dictionary."""
 _WORD = struct.Struct("<Q")
 
 
@@ -38,7 +40,12 @@ class Decoder:
         self._context = lz4.frame.create_decompression_context()
 
     def decode(self, payload: memoryview, scheme: int, length: int) -> bytes:
-        """A payload of LZ4 or GROUPED; raises BadXorb unless it is one whole frame of `length`."""
+        """A payload of LZ4 or GROUPED; raises BadXorb unless it is one whole frame of `length`.
+
+        Refuses dictionaries too, which no client could decode.
+        """
+        if len(payload) <= _FLAGS or payload[_FLAGS] & _DICTIONARY:
+            raise BadXorb("A chunk of the xorb is compressed in a way that clients cannot read.")
         try:
             data, read, whole = lz4.frame.decompress_chunk(
                 self._context, payload, max_length=length + 1

@@ -59,6 +59,11 @@ def authorize(session: Session, claim: Claim) -> None:
     if claim.user_id is None:
         return
     caller, repo = present(session, claim.repo_id, claim.user_id)
+    permit(caller, repo, claim)
+
+
+def permit(caller: Caller, repo: RepoFacts, claim: Claim) -> None:
+    """Raise unless the caller, perhaps with a narrow token, may do what the claim says."""
     if not claim.pending:
         require(caller, repo, Access.WRITE)
     elif not can_discuss(caller, repo):

@@ -3,13 +3,13 @@
 An oid is never a capability: an object is readable only through a repository that links it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, exists, func, literal, or_, select, update
+from sqlalchemy import and_, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import Caller, can_read, visible_clause
@@ -23,6 +23,7 @@ from hub_server.db.tables.objects import (
     RemovedLink,
 )
 from hub_server.db.tables.repos import Repo
+from hub_server.db.tables.xet import XetFile
 from hub_server.errors import Forbidden, Unavailable, Unprocessable
 
 PENDING_HOURS = 24
@@ -31,12 +32,18 @@ MANY = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """A verified object. `pending` marks one that only its uploader may use as yet."""
+    """A verified object. `pending` marks one that only its uploader may use as yet.
+
+    `xet` is its file hash where it is stored as chunks; `plain` tells whether it is stored as it
+    is. One of them holds, and both may.
+    """
 
     id: int
     sha256: str
     size: int
     pending: bool = False
+    xet: str | None = None
+    plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,28 @@ def object_key(sha256: str) -> str:
     return f"lfs/{sha256}"
 
 
+_FACTS = (LargeObject.id, LargeObject.sha256, LargeObject.size)
+
+
 def lookup(session: Session, sha256: str) -> ObjectInfo | None:
     """The object, whoever may use it; says nothing about permission."""
-    row = session.execute(
-        select(LargeObject.id, LargeObject.size).where(LargeObject.sha256 == sha256)
-    ).first()
-    return ObjectInfo(row.id, sha256, row.size) if row else None
+    row = session.execute(_with_forms(*_FACTS).where(LargeObject.sha256 == sha256)).first()
+    return _info(row) if row else None
+
+
+def _with_forms(*columns: Any) -> Any:
+    """A choice of large objects, which tells in what forms they are stored."""
+    plain = and_(ObjectForm.object_id == LargeObject.id, ObjectForm.form == "plain")
+    return (
+        select(*columns, XetFile.hash.label("xet"), ObjectForm.key.label("plain"))
+        .select_from(LargeObject)
+        .outerjoin(XetFile, XetFile.object_id == LargeObject.id)
+        .outerjoin(ObjectForm, plain)
+    )
+
+
+def _info(row: Any, *, pending: bool = False) -> ObjectInfo:
+    return ObjectInfo(row.id, row.sha256, row.size, pending, row.xet, row.plain is not None)
 
 
 def is_linked(
@@ -84,9 +107,9 @@ def is_linked(
 ) -> dict[str, ObjectInfo]:
     """Those of the oids that the repository may use, and this user's own that are waiting."""
     found: dict[str, ObjectInfo] = {}
-    for some in _portions(sorted(set(sha256s))):
+    for some in portions(sorted(set(sha256s))):
         statement = (
-            select(LargeObject.id, LargeObject.sha256, LargeObject.size, literal(0).label("waits"))
+            _with_forms(*_FACTS, literal(0).label("waits"))
             .join(ObjectLink, ObjectLink.object_id == LargeObject.id)
             .where(ObjectLink.repo_id == repo_id, LargeObject.sha256.in_(some))
         )
@@ -95,13 +118,13 @@ def is_linked(
             rows = statement.union_all(_own_pending(repo_id, user_id, some))
         for row in session.execute(rows):
             if row.sha256 not in found or not row.waits:
-                found[row.sha256] = ObjectInfo(row.id, row.sha256, row.size, bool(row.waits))
+                found[row.sha256] = _info(row, pending=bool(row.waits))
     return found
 
 
 def _own_pending(repo_id: int, user_id: int, sha256s: Sequence[str]) -> Any:
     return (
-        select(LargeObject.id, LargeObject.sha256, LargeObject.size, literal(1).label("waits"))
+        _with_forms(*_FACTS, literal(1).label("waits"))
         .join(PendingLink, PendingLink.object_id == LargeObject.id)
         .where(PendingLink.user_id == user_id, PendingLink.repo_id == repo_id)
         .where(PendingLink.expires_at > now(), LargeObject.sha256.in_(sha256s))
@@ -114,8 +137,7 @@ def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict
     A fine-grained token proves nothing by uploads: its user made them with greater rights.
     """
     found: dict[str, ObjectInfo] = {}
-    for some in _portions(sorted(set(sha256s))):
-        columns = (LargeObject.id, LargeObject.sha256, LargeObject.size)
+    for some in portions(sorted(set(sha256s))):
         if caller.user_id is not None and not _is_narrow(caller):
             mine = (ObjectLink.uploader_id, PendingLink.user_id)
             uploaded = or_(
@@ -123,20 +145,20 @@ def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict
                 exists().where(PendingLink.object_id == LargeObject.id, mine[1] == caller.user_id),
             )
             for row in session.execute(
-                select(*columns).where(LargeObject.sha256.in_(some), uploaded)
+                _with_forms(*_FACTS).where(LargeObject.sha256.in_(some), uploaded)
             ):
-                found[row[1]] = ObjectInfo(*row)
+                found[row.sha256] = _info(row)
         rest = [sha256 for sha256 in some if sha256 not in found]
         readable = (
-            select(*columns, Repo)
+            _with_forms(*_FACTS, Repo)
             .join(ObjectLink, ObjectLink.object_id == LargeObject.id)
             .join(Repo, Repo.id == ObjectLink.repo_id)
             .where(LargeObject.sha256.in_(rest), visible_clause(caller))
             .limit(MANY)
         )
-        for object_id, sha256, size, repo in session.execute(readable):
-            if sha256 not in found and can_read(caller, repo):
-                found[sha256] = ObjectInfo(object_id, sha256, size)
+        for row in session.execute(readable):
+            if row.sha256 not in found and can_read(caller, row.Repo):
+                found[row.sha256] = _info(row)
     return found
 
 
@@ -150,15 +172,21 @@ def readable_elsewhere(session: Session, caller: Caller, sha256: str) -> ObjectI
 
 
 def record(session: Session, sha256: str, size: int) -> int:
-    """The id of a verified object that lies in the store; made if there is none. Held until the
-    transaction ends, so that it is not collected before it is linked."""
+    """The id of a verified object whose plain form lies in the store; made if there is none. Held
+    until the transaction ends, so that it is not collected before it is linked."""
+    object_id = take(session, sha256, size)
+    form = {"object_id": object_id, "form": "plain", "key": object_key(sha256)}
+    insert_ignore(session, ObjectForm, {**form, "size": size, "created_at": now()})
+    return object_id
+
+
+def take(session: Session, sha256: str, size: int) -> int:
+    """The same for an object of which the caller records a form."""
     for _ in range(3):
         insert_ignore(session, LargeObject, {"sha256": sha256, "size": size, "created_at": now()})
         held = select(LargeObject.id).where(LargeObject.sha256 == sha256)
         object_id = session.scalar(held.with_for_update())
         if object_id is not None:
-            form = {"object_id": object_id, "form": "plain", "key": object_key(sha256)}
-            insert_ignore(session, ObjectForm, {**form, "size": size, "created_at": now()})
             return object_id
     raise Unavailable("The object is being removed; send it again.", retry_after=1)
 
@@ -226,7 +254,7 @@ def claim(session: Session, repo_id: int, sha256s: Collection[str], user_id: int
 
     Raises ObjectsGone if one of them is no longer stored.
     """
-    for some in _portions(sorted(set(sha256s))):
+    for some in portions(sorted(set(sha256s))):
         columns = select(LargeObject.sha256, LargeObject.id).where(LargeObject.sha256.in_(some))
         ids = dict(session.execute(columns.with_for_update(read=True)).all())
         if missing := [sha256 for sha256 in some if sha256 not in ids]:
@@ -239,6 +267,16 @@ def claim(session: Session, repo_id: int, sha256s: Collection[str], user_id: int
 def hold(session: Session, object_id: int) -> None:
     """Until the transaction ends, nobody else records this object."""
     session.execute(select(LargeObject.id).where(LargeObject.id == object_id).with_for_update())
+
+
+def forget_plain(session: Session, object_id: int) -> bool:
+    """Take back the record of a plain form whose bytes are gone; with its object and all links
+    where that was the only form, and True then."""
+    if session.scalar(select(XetFile.object_id).where(XetFile.object_id == object_id)) is None:
+        forget(session, object_id)
+        return True
+    session.execute(delete(ObjectForm).where(ObjectForm.object_id == object_id))
+    return False
 
 
 def forget(session: Session, object_id: int) -> None:
@@ -254,7 +292,7 @@ def unlink(session: Session, repo_id: int, sha256s: Collection[str]) -> int:
     That it was done is noted, so that pointers of old commits do not count as damage.
     """
     gone = 0
-    for some in _portions(sorted(set(sha256s))):
+    for some in portions(sorted(set(sha256s))):
         linked = is_linked(session, repo_id, some)
         ids = [info.id for info in linked.values()]
         mine = delete(ObjectLink).where(
@@ -270,7 +308,7 @@ def unlink(session: Session, repo_id: int, sha256s: Collection[str]) -> int:
 def removed(session: Session, repo_id: int, sha256s: Collection[str]) -> set[str]:
     """Those of the oids that were taken from the repository on purpose, at some time."""
     found: set[str] = set()
-    for some in _portions(sorted(set(sha256s))):
+    for some in portions(sorted(set(sha256s))):
         noted = select(RemovedLink.sha256).where(RemovedLink.repo_id == repo_id)
         found.update(session.scalars(noted.where(RemovedLink.sha256.in_(some))))
     return found
@@ -279,7 +317,7 @@ def removed(session: Session, repo_id: int, sha256s: Collection[str]) -> set[str
 def copy_links(session: Session, source_id: int, target_id: int, user_id: int | None) -> None:
     """Everything one repository may use, for its duplicate too; the caller may read the source."""
     ids = session.scalars(select(ObjectLink.object_id).where(ObjectLink.repo_id == source_id))
-    for some in _portions(ids.all()):
+    for some in portions(ids.all()):
         _insert(session, target_id, some, user_id)
 
 
@@ -316,8 +354,8 @@ def linked_size(session: Session, repo_id: int) -> int:
 T = TypeVar("T")
 
 
-def _portions(items: Sequence[T]) -> Iterator[list[T]]:
+def portions(items: Iterable[T], most: int = MANY) -> Iterator[list[T]]:
     """As many at a time as a statement takes parameters."""
     walker = iter(items)
-    while some := list(islice(walker, MANY)):
+    while some := list(islice(walker, most)):
         yield some

@@ -20,12 +20,14 @@ from hub_server.blobs import (
 )
 from hub_server.db import Database
 from hub_server.errors import Lost, Unavailable
-from hub_server.objects import links, uploads
+from hub_server.objects import links, uploads, xet_files
 from hub_server.objects.access import Claim, authorize
 from hub_server.objects.hashing import PrefixHashes
 from hub_server.objects.links import ObjectInfo, object_key
 from hub_server.objects.uploads import StoredPart, UploadEnded, UploadInfo, Wanted
 from hub_server.objects.verification import Verification
+from hub_server.objects.xet_files import XetFile, XetFiles
+from hub_server.objects.xorbs import Xorbs
 from hub_server.settings import Settings
 
 LINK_SECONDS = 900
@@ -58,6 +60,8 @@ class Objects:
         self.settings = settings
         self.prefixes = PrefixHashes()
         self.verification = Verification(self)
+        self.xorbs = Xorbs(database, blobs)
+        self.xet_files = XetFiles(database, self.xorbs, settings)
 
     @property
     def direct(self) -> bool:
@@ -77,16 +81,21 @@ class Objects:
         Raises Lost if what is stored is not there or, where `size` is given, has another size.
         """
         key = object_key(sha256)
-        try:
+        with contextlib.suppress(BlobMissing):
             reader = self.blobs.open(key, start, length)
-        except BlobMissing:
-            raise Lost(key) from None
-        if size is not None:
-            left = max(0, size - start)
-            if reader.length != (left if length is None else min(length, left)):
-                reader.close()
-                raise Lost(key)
-        return reader
+            left = None if size is None else max(0, size - start)
+            if left is None or reader.length == (left if length is None else min(length, left)):
+                return reader
+            reader.close()
+        return self.xet_files.open(self._as_chunks(sha256, size), start, length)
+
+    def _as_chunks(self, sha256: str, size: int | None) -> XetFile:
+        """The Xet form of an object whose plain form is not there. Raises Lost."""
+        with self.database.read() as session:
+            file = xet_files.of(session, sha256)
+        if file is None or size not in (None, file.size):
+            raise Lost(object_key(sha256))
+        return file
 
     def local_path(self, sha256: str, *, size: int) -> Path | None:
         """The file itself, where the store is a directory and it has that size."""
@@ -96,6 +105,15 @@ class Objects:
 
     def whole(self, infos: Collection[ObjectInfo]) -> set[str]:
         """The oids of those whose stored bytes are there and as many as they should be."""
+        found = self._whole_as_they_are(infos)
+        rest = {info.id: info.sha256 for info in infos if info.xet and info.sha256 not in found}
+        if rest:
+            with self.database.read() as session:
+                stored = xet_files.xorb_sizes(session, rest)
+            found |= {rest[each] for each in rest if self.xorbs.all_whole(stored[each])}
+        return found
+
+    def _whole_as_they_are(self, infos: Collection[ObjectInfo]) -> set[str]:
         with ThreadPoolExecutor(AT_ONCE, "objects") as pool:
             sizes = pool.map(lambda info: self.blobs.size(object_key(info.sha256)), infos)
         pairs = zip(infos, sizes, strict=True)
@@ -109,19 +127,31 @@ class Objects:
         headers: Mapping[str, str] | None = None,
         start: int = 0,
         length: int | None = None,
+        plain: bool | None = None,
     ) -> str | None:
-        """A link to the store itself, or None; what `BlobStore.url` says of headers and ranges."""
+        """A link to the store itself, or None; what `BlobStore.url` says of headers and ranges.
+
+        None for objects that are stored as chunks alone; `plain` spares asking the database.
+        """
+        if self.direct and not (self._is_plain(sha256) if plain is None else plain):
+            return None
         return self.blobs.url(
             object_key(sha256), seconds=seconds, headers=headers, start=start, length=length
         )
+
+    def _is_plain(self, sha256: str) -> bool:
+        with self.database.read() as session:
+            info = links.lookup(session, sha256)
+        return info is None or info.plain
 
     def checked_url(
         self, sha256: str, *, size: int, headers: Mapping[str, str] | None = None
     ) -> str | None:
         """The same for who follows it at once; raises Lost if the store has not all of it."""
         if self.direct and self.blobs.size(object_key(sha256)) != size:
-            raise Lost(object_key(sha256))
-        return self.url(sha256, headers=headers)
+            self._as_chunks(sha256, size)
+            return None
+        return self.url(sha256, headers=headers, plain=True)
 
     def check_claim(self, claim: Claim) -> None:
         """Raise unless the user may bring objects into the repository as things are now."""
@@ -165,13 +195,13 @@ class Objects:
 
     def _gone(self, object_id: int, sha256: str) -> bool:
         """Forget an object that was collected just before it was recorded, unless somebody has
-        brought it again since: under the row's lock, nobody else can record it meanwhile."""
+        brought it again since: under the row's lock, nobody else can record it meanwhile. False
+        too where it is stored as chunks."""
         with self.database.write() as session:
             links.hold(session, object_id)
             if self.blobs.size(object_key(sha256)) is not None:
                 return False
-            links.forget(session, object_id)
-        return True
+            return links.forget_plain(session, object_id)
 
     def start_upload(self, wanted: Wanted) -> UploadInfo:
         """Begin an upload in parts, or go on with the user's unfinished one of the same bytes."""

@@ -1,5 +1,6 @@
 """The composition root: which implementations there are, and who hears of what."""
 
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,12 +48,20 @@ EXPOSED = (
     "X-Error-Code",
     "X-Error-Message",
     "X-Total-Count",
+    "X-Linked-Etag",
+    "X-Linked-Size",
+    "X-Xet-Hash",
+    "X-Xet-Cas-Url",
+    "X-Xet-Access-Token",
+    "X-Xet-Token-Expiration",
     "ETag",
     "Link",
     "Accept-Ranges",
     "Content-Range",
 )
 HOUR = 3600.0
+VALIDATORS = min(4, max(2, os.cpu_count() or 1))
+"""Xorbs, and shards, that are checked at a time: more would only take memory."""
 
 
 def build_hub(settings: Settings) -> Hub:
@@ -182,6 +191,8 @@ async def _lifespan(routes: FastAPI) -> AsyncIterator[None]:
     hub: Hub = routes.state.hub
     to_thread.current_default_thread_limiter().total_tokens = hub.settings.threads
     routes.state.generators = CapacityLimiter(max(2, hub.settings.threads // 2))
+    routes.state.validators = CapacityLimiter(VALIDATORS)
+    routes.state.registrars = CapacityLimiter(VALIDATORS)
     working = make_worker(hub)
     thread = threading.Thread(target=working.run, name="jobs", daemon=True)
     heartbeat = Heartbeat(hub.database)

@@ -15,6 +15,7 @@ from hub_server.api import (
     resolve,
     system,
     tree,
+    xet,
 )
 
 PARTS = (
@@ -26,6 +27,7 @@ PARTS = (
     tree,
     history,
     lfs_files,
+    xet,
     aside,
     listings,
     info,  # last: `/api/models/{id}` takes what no other address took

@@ -12,22 +12,7 @@ from hub_server.errors import NotFound
 
 router = APIRouter(route_class=RepoRoute, include_in_schema=False)
 
-NO_XET = (
-    "This hub stores large files by LFS, not by Xet yet. Set HF_HUB_DISABLE_XET=1 and try again."
-)
 NO_DISCUSSIONS = "This hub has no discussions and pull requests yet."
-
-
-@router.get("/api/{kinds:kinds}/{id:id}/xet-read-token/{rest:rest}")
-def xet_read_token(transfer: ApiTransfer) -> None:
-    transfer.repo(Access.READ)
-    raise NotOffered(NO_XET)
-
-
-@router.get("/api/{kinds:kinds}/{id:id}/xet-write-token/{rest:rest}")
-def xet_write_token(transfer: ApiTransfer) -> None:
-    transfer.repo(Access.WRITE)
-    raise NotOffered(NO_XET)
 
 
 @router.get("/api/{kinds:kinds}/{id:id}/discussions")

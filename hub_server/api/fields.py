@@ -119,7 +119,7 @@ EXPANDABLE: dict[Kind, dict[str, Field]] = {
 }
 """What `expand` may name. Clients compare these lists with their own."""
 
-LEGACY: dict[str, Field] = {"xetEnabled": lambda _: False, "gitalyUid": _nothing}
+LEGACY: dict[str, Field] = {"xetEnabled": lambda _: True, "gitalyUid": _nothing}
 _UNEXPANDABLE: dict[str, Field] = {
     "discussionsDisabled": _own("discussions_disabled"),
     "title": _fact("title"),

@@ -1,5 +1,6 @@
 """Downloads: `/resolve/` for the content of files, `/raw/` for what Git has of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from hub_server import contents, repos
 from hub_server.api.routing import RepoRoute
 from hub_server.api.shapes import flag
+from hub_server.api.xet import FoundFile, file_info, wants_file_info, xet_headers
 from hub_server.contents import Hub, ResolvedFile
 from hub_server.edge import (
     Download,
@@ -34,8 +36,12 @@ VISITS = ("document", "iframe")
 def resolve(request: Request) -> Response:
     """The file at a path of a revision, a large one with its real bytes."""
     hub = hub_of(request)
-    file = _found(request, hub, contents.resolve_file)
-    return _redirected(request, hub, file) or send(request, _download(request, hub, file))
+    found = _found(request, hub, contents.resolve_file)
+    if found.file.xet and wants_file_info(request):
+        return file_info(request, hub, found)
+    file, headers = found.file, _headers(found.file) | xet_headers(request, found)
+    redirected = _redirected(request, hub, file, headers)
+    return redirected or send(request, _download(request, hub, file, headers))
 
 
 @router.get("/{repo:repo}/raw/{rest:rawrest}", response_class=Response)
@@ -43,22 +49,25 @@ def resolve(request: Request) -> Response:
 def raw(request: Request) -> Response:
     """The same as Git has it: of a large file the text of its pointer."""
     hub = hub_of(request)
-    return send(request, _download(request, hub, _found(request, hub, contents.raw_file)))
+    file = _found(request, hub, contents.raw_file).file
+    return send(request, _download(request, hub, file, _headers(file)))
 
 
-def _found(request: Request, hub: Hub, look: Any) -> ResolvedFile:
+def _found(request: Request, hub: Hub, look: Any) -> FoundFile:
     """Caller, repository and file in one short unit of work: this is the hottest route."""
     ref = repo_ref(request)
     with reading(request) as (session, caller):
         repo = repos.readable_row(session, caller, ref.kind, ref.name)
-        found: ResolvedFile = at_revision(
+        file: ResolvedFile = at_revision(
             request.path_params["rest"],
             lambda revision, path: look(hub, session, repo, revision, path),
         )
-    return found
+    return FoundFile(file, repo.kind, repo.full_name, caller.user_id)
 
 
-def _download(request: Request, hub: Hub, file: ResolvedFile) -> Download:
+def _download(
+    request: Request, hub: Hub, file: ResolvedFile, headers: Mapping[str, str]
+) -> Download:
     media_type, shown = _media(request, hub, file)
 
     def opener(start: int, length: int | None) -> BinaryIO:
@@ -71,7 +80,7 @@ def _download(request: Request, hub: Hub, file: ResolvedFile) -> Download:
         file.name,
         media_type,
         inline=shown and not flag(request, "download"),
-        headers=_headers(file),
+        headers=headers,
         file=_local(hub, file),
     )
 
@@ -99,7 +108,9 @@ def _media(request: Request, hub: Hub, file: ResolvedFile) -> tuple[str, bool]:
     return known
 
 
-def _redirected(request: Request, hub: Hub, file: ResolvedFile) -> Response | None:
+def _redirected(
+    request: Request, hub: Hub, file: ResolvedFile, headers: Mapping[str, str]
+) -> Response | None:
     """To the store itself, where clients may fetch from it.
 
     What a page of ours embeds comes through the hub, as its policy knows no other origin.
@@ -112,5 +123,5 @@ def _redirected(request: Request, hub: Hub, file: ResolvedFile) -> Response | No
     url = hub.objects.checked_url(file.lfs.oid, size=file.size, headers=forced)
     if url is None:
         return None
-    headers = {**_headers(file), "ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"}
+    headers = {**headers, "ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"}
     return RedirectResponse(url, 302, {**headers, "Cache-Control": "no-store"})

@@ -1,16 +1,20 @@
 """What is in a revision: pages of its tree, and single paths."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from hub_server import contents
 from hub_server.api.routing import RepoRoute, asked_revision
 from hub_server.api.shapes import TRUE, flag, git_stamp, without_none
-from hub_server.contents import TreeEntry
+from hub_server.api.xet import file_hashes
+from hub_server.contents import Hub, TreeEntry
+from hub_server.db.tables.repos import Repo
 from hub_server.edge import (
     AskedPage,
     CurrentCaller,
@@ -56,10 +60,18 @@ def tree(
     found = at_revision(request.path_params["rest"], look)
     link_next(request, response, found.after)
     response.headers["X-Repo-Commit"] = found.commit
-    return [entry_json(entry) for entry in found.entries]
+    return _shown(hub, session, repo, found.entries)
 
 
-def entry_json(entry: TreeEntry) -> dict[str, Any]:
+def _shown(
+    hub: Hub, session: Session, repo: Repo, entries: Sequence[TreeEntry]
+) -> list[dict[str, Any]]:
+    oids = {entry.lfs.oid for entry in entries if entry.lfs}
+    hashes = file_hashes(hub, session, repo.id, oids)
+    return [entry_json(entry, hashes) for entry in entries]
+
+
+def entry_json(entry: TreeEntry, hashes: Mapping[str, str]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "type": entry.type,
         "oid": entry.oid,
@@ -72,6 +84,7 @@ def entry_json(entry: TreeEntry) -> dict[str, Any]:
             "size": entry.lfs.size,
             "pointerSize": entry.blob_size,
         }
+        shown["xetHash"] = hashes.get(entry.lfs.oid)
     if entry.last_commit:
         commit = entry.last_commit
         date = git_stamp(commit.committer)
@@ -126,4 +139,4 @@ def paths_info(
     """Those of the paths that exist, in the order asked for; at most 1,000."""
     snapshot = contents.snapshot(hub, session, repo, asked_revision(request))
     found = contents.paths_info(snapshot, asked.paths, expand=asked.expand)
-    return [entry_json(entry) for entry in found]
+    return _shown(hub, session, repo, found)

@@ -17,7 +17,8 @@ from hub_server.lfs import Pointer
 
 @dataclass(frozen=True, slots=True)
 class ResolvedFile:
-    """`size` is that of the content; `etag` its sha256 for a large file, else the blob's id."""
+    """`size` is that of the content; `etag` its sha256 for a large file, else the blob's id; `xet`
+    the file hash of one that is stored as chunks."""
 
     repo_id: int
     commit: ObjectId
@@ -25,6 +26,7 @@ class ResolvedFile:
     blob_id: ObjectId
     size: int
     lfs: Pointer | None
+    xet: str | None = None
 
     @property
     def etag(self) -> str:
@@ -48,10 +50,12 @@ def resolve_file(
     if facts is ABSENT:
         raise EntryNotFound(commit=commit)
     pointer = facts.pointer
-    if pointer and not hub.objects.is_linked(session, repo.id, [pointer.oid]):
+    if pointer is None:
+        return ResolvedFile(repo.id, commit, path, facts.blob_id, facts.size, None)
+    info = hub.objects.is_linked(session, repo.id, [pointer.oid]).get(pointer.oid)
+    if info is None:
         raise EntryNotFound(commit=commit)
-    size = pointer.size if pointer else facts.size
-    return ResolvedFile(repo.id, commit, path, facts.blob_id, size, pointer)
+    return ResolvedFile(repo.id, commit, path, facts.blob_id, pointer.size, pointer, info.xet)
 
 
 def raw_file(

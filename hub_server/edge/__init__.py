@@ -1,6 +1,6 @@
 """What the doors share: callers, errors, paging, files, bodies, paths. Knows no single door."""
 
-from hub_server.edge.bodies import Inflated, content_length, small_body, spooled
+from hub_server.edge.bodies import Inflated, arrived, content_length, small_body, spooled
 from hub_server.edge.deps import (
     AdminRepo,
     ApiTransfer,
@@ -48,6 +48,7 @@ __all__ = [
     "VisibleRepo",
     "WritableRepo",
     "WriteSession",
+    "arrived",
     "at_revision",
     "content_length",
     "cut",

@@ -76,17 +76,23 @@ async def small_body(request: Request, limit: int) -> bytes:
     return bytes(gathered)
 
 
-@asynccontextmanager
-async def spooled(request: Request, incoming: Incoming, limit: int) -> AsyncIterator[Received]:
-    """The whole body in a file that is gone after the block, unless somebody adopted it."""
+async def arrived(request: Request, incoming: Incoming, limit: int) -> Received:
+    """The whole body in a file that is the caller's to discard."""
     async with incoming.writer(limit=limit, expect_size=content_length(request)) as writer:
         async for chunk in body_stream(request):
             if chunk:
                 await writer.send(chunk)
+    return writer.received
+
+
+@asynccontextmanager
+async def spooled(request: Request, incoming: Incoming, limit: int) -> AsyncIterator[Received]:
+    """The whole body in a file that is gone after the block, unless somebody adopted it."""
+    received = await arrived(request, incoming, limit)
     try:
-        yield writer.received
+        yield received
     finally:
-        writer.received.discard()
+        received.discard()
 
 
 class Inflated:

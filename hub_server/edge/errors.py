@@ -55,7 +55,7 @@ def door(request: Request) -> Door:
     if "/info/lfs/" in path or path.startswith("/-/lfs"):
         return "lfs"
     wants_page = "text/html" in request.headers.get("accept", "")
-    if path.startswith(("/api/", "/-/")) or not wants_page:
+    if path.startswith(("/api/", "/-/", "/xet/")) or not wants_page:
         return "api"
     return "page"
 

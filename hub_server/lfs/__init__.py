@@ -1,6 +1,6 @@
 """Large files by Git LFS: pointers, batches of transfers, locks. Knows no HTTP."""
 
-from hub_server.lfs.batches import batch
+from hub_server.lfs.batches import BatchClient, batch
 from hub_server.lfs.locks import (
     AlreadyLocked,
     Lock,
@@ -43,6 +43,7 @@ __all__ = [
     "AlreadyLocked",
     "Arrival",
     "BatchAnswer",
+    "BatchClient",
     "BatchRequest",
     "Download",
     "HubParts",

@@ -1,11 +1,19 @@
 """The batch API: what must be sent or can be fetched, and where. Permission is decided here."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from hub_server.accounts import Access, Caller, RepoFacts, require
 from hub_server.errors import HubError, Unprocessable
 from hub_server.lfs.parts import HubParts
-from hub_server.lfs.requests import Action, BatchAnswer, BatchRequest, ObjectAnswer, Wish
+from hub_server.lfs.requests import (
+    Action,
+    BatchAnswer,
+    BatchRequest,
+    ObjectAnswer,
+    TransferName,
+    Wish,
+)
 from hub_server.objects import (
     LINK_SECONDS,
     UPLOAD_SECONDS,
@@ -30,25 +38,33 @@ ANSWER_HEADERS = {
 }
 
 
-def batch(
-    hub: HubParts,
-    caller: Caller,
-    repo: RepoFacts,
-    request: BatchRequest,
-    *,
-    base: str,
-    sends_headers: bool = False,
-) -> BatchAnswer:
-    """Answer a batch; `base` is the hub's address without a slash at the end.
+@dataclass(frozen=True, slots=True)
+class BatchClient:
+    """Who asks; `base` is the hub's address as they know it, without a slash at the end.
 
     `sends_headers` says that the client sends the headers of its actions (git-lfs does, the Python
-    client does not), so that the store itself can refuse other bytes.
+    client does not), so that the store itself can refuse other bytes. `by_xet` makes the action of
+    an upload where the client lists the transfer `xet`.
     """
+
+    base: str
+    sends_headers: bool = False
+    by_xet: Callable[[Claim], Action] | None = None
+
+
+def batch(
+    hub: HubParts, caller: Caller, repo: RepoFacts, request: BatchRequest, client: BatchClient
+) -> BatchAnswer:
+    """Answer a batch. Raises what permission says."""
     if request.operation == "download":
         require(caller, repo, Access.READ)
-        return BatchAnswer("basic", _Downloads(hub, caller, repo, base).answer(request.objects))
+        downloads = _Downloads(hub, caller, repo, client.base)
+        return BatchAnswer("basic", downloads.answer(request.objects))
     claim = upload_claim(caller, repo, request.ref)
-    return _Uploads(hub, caller, claim, base, sends_headers=sends_headers).answer(request)
+    uploads = _Uploads(hub, caller, claim, client)
+    if client.by_xet and "xet" in request.transfers:
+        return uploads.answer_xet(request, client.by_xet(claim))
+    return uploads.answer(request)
 
 
 class _Downloads:
@@ -71,7 +87,9 @@ class _Downloads:
             return ObjectAnswer(wish.oid, wish.size, error=(404, "Object does not exist"))
         if info.size != wish.size:
             return _wrong_size(wish, info)
-        href = self._hub.objects.url(wish.oid, seconds=LINK_SECONDS, headers=ANSWER_HEADERS)
+        href = self._hub.objects.url(
+            wish.oid, seconds=LINK_SECONDS, headers=ANSWER_HEADERS, plain=info.plain
+        )
         if href is None:
             ticket = Ticket("download", wish.oid, wish.size, self._claim)
             href = self._base + self._tickets.path(ticket, seconds=LINK_SECONDS)
@@ -79,14 +97,12 @@ class _Downloads:
 
 
 class _Uploads:
-    def __init__(
-        self, hub: HubParts, caller: Caller, claim: Claim, base: str, *, sends_headers: bool
-    ) -> None:
+    def __init__(self, hub: HubParts, caller: Caller, claim: Claim, client: BatchClient) -> None:
         self._hub = hub
         self._caller = caller
         self._claim = claim
-        self._base = base
-        self._sends_headers = sends_headers
+        self._base = client.base
+        self._sends_headers = client.sends_headers
         self._tickets = Tickets(hub.keys)
         self._direct = hub.objects.direct
 
@@ -97,8 +113,27 @@ class _Uploads:
         new = [w for oid, w in wishes.items() if oid not in present and oid not in refused]
         in_parts = self._in_parts(new) if "multipart" in request.transfers else set()
         actions = self._actions(new, in_parts)
+        name: TransferName = "multipart" if in_parts else "basic"
+        return self._told(name, request, present, refused, actions)
+
+    def answer_xet(self, request: BatchRequest, action: Action) -> BatchAnswer:
+        """The same action for each: what it leads to learns from shards what objects there are."""
+        wishes = {wish.oid: wish for wish in request.objects}
+        present = self._present(wishes.keys())
+        new = [wish for oid, wish in wishes.items() if oid not in present]
+        actions: dict[str, dict[str, Action]] = {wish.oid: {"upload": action} for wish in new}
+        return self._told("xet", request, present, self._refused(new), actions)
+
+    def _told(
+        self,
+        name: TransferName,
+        request: BatchRequest,
+        present: Mapping[str, ObjectInfo],
+        refused: Mapping[str, HubError],
+        actions: Mapping[str, dict[str, Action]],
+    ) -> BatchAnswer:
         return BatchAnswer(
-            "multipart" if in_parts else "basic",
+            name,
             tuple(
                 self._one(wish, present.get(wish.oid), refused.get(wish.oid), actions)
                 for wish in request.objects
@@ -110,7 +145,7 @@ class _Uploads:
         wish: Wish,
         info: ObjectInfo | None,
         refusal: HubError | None,
-        actions: dict[str, dict[str, Action]],
+        actions: Mapping[str, dict[str, Action]],
     ) -> ObjectAnswer:
         if info is not None and info.size != wish.size:
             return _wrong_size(wish, info)

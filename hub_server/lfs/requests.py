@@ -14,7 +14,7 @@ OID = re.compile(r"[0-9a-f]{64}")
 HASHES = (None, "", "sha256", "sha_256")
 
 Operation = Literal["upload", "download"]
-TransferName = Literal["basic", "multipart"]
+TransferName = Literal["basic", "multipart", "xet"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,19 @@
 """The LFS API below a repository's Git address: batches, verification, locks."""
 
+import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from hub_server import lfs
+from hub_server import lfs, xet
 from hub_server.accounts import Access
 from hub_server.db.tables.repos import Repo
 from hub_server.edge import GitTransfer, TheHub, TokenCaller, WriteSession, find_repo, repo_ref
 from hub_server.errors import NotFound
+from hub_server.objects import Claim
 from hub_server.wire.bodies import json_body
 
 router = APIRouter(prefix="/{repo:repo}/info/lfs", include_in_schema=False)
@@ -37,15 +40,29 @@ def batch(
     """What to send or fetch, and where."""
     wanted = lfs.read_batch(body)
     agent = request.headers.get("user-agent", "")
-    told = lfs.batch(
-        hub,
-        caller,
-        repo,
-        wanted,
-        base=request.state.origin.base_url,
-        sends_headers=agent.startswith(SENDS_HEADERS),
-    )
+
+    def by_xet(claim: Claim) -> lfs.Action:
+        return _xet_action(request, xet.issue_for(hub, caller, claim), repo, wanted.ref)
+
+    client = lfs.BatchClient(request.state.origin.base_url, agent.startswith(SENDS_HEADERS), by_xet)
+    told = lfs.batch(hub, caller, repo, wanted, client)
     return answer(told.as_json())
+
+
+def _xet_action(
+    request: Request, token: xet.IssuedToken, repo: Repo, ref: str | None
+) -> lfs.Action:
+    """The token route and, for clients that do not ask there, what it would say."""
+    base = request.state.origin.base_url
+    revision = quote(ref.removeprefix("refs/heads/") if ref else "None", safe="")
+    header = {
+        "X-Xet-Cas-Url": base + token.path,
+        "X-Xet-Access-Token": token.text,
+        "X-Xet-Token-Expiration": str(token.expires),
+        "X-Xet-Session-Id": secrets.token_hex(16),
+    }
+    href = f"{base}/api/{repo.kind}s/{repo.full_name}/xet-write-token/{revision}"
+    return lfs.Action(href, xet.TOKEN_SECONDS, header)
 
 
 @router.post("/verify")

@@ -27,6 +27,8 @@ _API = "/api/models/{id}"
 _NDJSON = {"content": b"", "headers": {"content-type": "application/x-ndjson"}}
 _LFS = "/{repo}.git/info/lfs"
 _OID = "0" * 64
+_CAS = "/xet/{epoch:segment}/{account:segment}"
+_STORE = "/xet/0123abcd/nobody"
 
 API: dict[str, Case] = {
     "GET /api/{kinds:kinds}/{id:id}": Case("see", _API),
@@ -79,10 +81,10 @@ API: dict[str, Case] = {
         {"json": {"target": {"type": "model", "name": "nobody/nothing"}, "files": []}},
     ),
     "GET /api/{kinds:kinds}/{id:id}/xet-read-token/{rest:rest}": Case(
-        "read", f"{_API}/xet-read-token/main", (501,)
+        "read", f"{_API}/xet-read-token/main"
     ),
     "GET /api/{kinds:kinds}/{id:id}/xet-write-token/{rest:rest}": Case(
-        "write", f"{_API}/xet-write-token/main", (501,)
+        "write", f"{_API}/xet-write-token/main"
     ),
     "GET /api/{kinds:kinds}/{id:id}/discussions": Case("see", f"{_API}/discussions"),
     "POST /api/{kinds:kinds}/{id:id}/discussions": Case(
@@ -265,8 +267,24 @@ TICKETS = {
     "POST /-/lfs/verify/{oid}": f"/-/lfs/verify/{_OID}",
     "GET /-/lfs/download/{oid}": f"/-/lfs/download/{_OID}",
     "HEAD /-/lfs/download/{oid}": f"/-/lfs/download/{_OID}",
+    "GET /-/xet/bytes/{sha256}": f"/-/xet/bytes/{_OID}",
+    f"GET {_CAS}/v1/reconstructions": f"{_STORE}/v1/reconstructions",
+    f"GET {_CAS}/v1/reconstructions/{{file}}": f"{_STORE}/v1/reconstructions/{_OID}",
+    f"GET {_CAS}/v2/reconstructions/{{file}}": f"{_STORE}/v2/reconstructions/{_OID}",
+    f"HEAD {_CAS}/v1/files/{{file}}": f"{_STORE}/v1/files/{_OID}",
+    f"GET {_CAS}/v1/chunks/{{prefix}}/{{chunk}}": f"{_STORE}/v1/chunks/default/{_OID}",
+    f"HEAD {_CAS}/v1/xorbs/{{prefix}}/{{xorb}}": f"{_STORE}/v1/xorbs/default/{_OID}",
+    f"POST {_CAS}/v1/xorbs/{{prefix}}/{{xorb}}": f"{_STORE}/v1/xorbs/default/{_OID}",
+    f"POST {_CAS}/v1/shards": f"{_STORE}/v1/shards",
+    f"POST {_CAS}/v2/shards": f"{_STORE}/v2/shards",
+    f"POST {_CAS}/v1/telemetry": f"{_STORE}/v1/telemetry",
 }
-"""Let in who has a signed address, which says for whom and for what it was made."""
+"""Let in who has a signed address or token, which says for whom and for what it was made."""
+
+NOWHERE = {
+    f"{method} /xet/{{rest:rest}}" for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+}
+"""Addresses of the chunk store that this hub does not have: 404 for everybody."""
 
 FORMS = {
     "GET /login",
@@ -283,4 +301,4 @@ FORMS = {
 }
 """The ways in, which have tests of their own."""
 
-ALL = {*REPO_ROUTES, *OPEN, *FOR_ALL, *SIGNED_IN, *TICKETS, *FORMS}
+ALL = {*REPO_ROUTES, *OPEN, *FOR_ALL, *SIGNED_IN, *TICKETS, *NOWHERE, *FORMS}

@@ -109,7 +109,7 @@ def test_expand_returns_only_what_was_asked_for(
     info = client.get(f"/api/models/{model}?{spelling}").json()
     assert set(info) == {"_id", "id", "sha", "gated"}
     info = client.get(f"/api/models/{model}/revision/main?expand=xetEnabled").json()
-    assert info["xetEnabled"] is False
+    assert info["xetEnabled"] is True
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets", "spaces"])
@@ -264,8 +264,6 @@ def test_what_is_not_offered_says_so(ada: LiveUser, client: httpx.Client, model:
         for method, path in (
             ("POST", "discussions"),
             ("POST", "like"),
-            ("GET", "xet-read-token/main"),
-            ("GET", "xet-write-token/None"),
         ):
             answer = own.request(method, f"/api/models/{model}/{path}")
             assert answer.status_code == 501, path

@@ -20,7 +20,7 @@ from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.objects import ObjectLink
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import HubError
-from hub_server.lfs import BatchAnswer, BatchRequest, Wish
+from hub_server.lfs import BatchAnswer, BatchClient, BatchRequest, Wish
 from hub_server.objects import Claim, TicketRefused, UploadFailed
 from tests.support.large_files import MIB, STORES, LargeFileHub, sha256
 from tests.support.people import caller, make_org, make_repo
@@ -53,7 +53,7 @@ class Scene:
         options = {name: more.pop(name) for name in ("sends_headers",) if name in more}
         request = BatchRequest(operation, wishes, **more)
         return lfs.batch(
-            self.hub, self.caller(who), repo or self.repo, request, base=BASE, **options
+            self.hub, self.caller(who), repo or self.repo, request, BatchClient(BASE, **options)
         )
 
     def hrefs(self, answer: BatchAnswer) -> list[dict[str, str]]:

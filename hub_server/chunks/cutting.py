@@ -14,7 +14,7 @@ class Cutter:
     """Takes a file in pieces of any size; holds no more than a block and an unfinished chunk."""
 
     def __init__(self) -> None:
-        self._gear = Gear(_BLOCK)
+        self._gear = Gear()
         self._pending = bytearray()
 
     def feed(self, data: Data) -> Iterator[bytes]:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HALF = 32
+_BEFORE = 63
+_AT_ONCE = 32 * 1024
 _UPPER = 1 if sys.byteorder == "little" else 0
+_LOWER_BEFORE = 2 * (_BEFORE - _HALF) + 1 - _UPPER
 _ALLOWED = 1 << 16
 _TABLE = """
 b088d3a9e840f559 5652c7f739ed20d6 45b28969898972ab 6b0a89d5b68ec777
@@ -83,33 +86,39 @@ f9cab30913335afb 4a5e60c5f415eed2 00006967503672b4 9da51d121454bb87
 
 
 class Gear:
-    """Finds where cuts are allowed; its arrays are made once, 16 bytes for each of a block."""
+    """Finds where cuts are allowed, in arrays that fit the caches of a processor."""
 
-    def __init__(self, block: int) -> None:
+    def __init__(self) -> None:
         import numpy as np
 
         self._table = np.array([int(word, 16) for word in _TABLE.split()], dtype=np.uint64)
-        self._sums = np.empty(block, np.uint64)
-        self._shifted = np.empty(block, np.uint64)
+        self._sums = np.empty(_AT_ONCE + _BEFORE, np.uint64)
+        self._shifted = np.empty(_AT_ONCE + _BEFORE, np.uint64)
 
     def cuts(self, data: bytes) -> "NDArray[np.intp]":
-        """Positions of the bytes after which a cut is allowed, ascending; `data` is one block.
+        """Positions of the bytes after which a cut is allowed, ascending.
 
-        Nothing is said of the first 63 bytes, whose window began before the block.
+        Nothing is said of the first 63 bytes, whose window begins before `data`.
         """
         import numpy as np
 
-        count = len(data)
-        if count < 2 * _HALF:
-            return np.empty(0, np.intp)
-        sums = self._sums[:count]
-        np.take(self._table, np.frombuffer(data, np.uint8), out=sums, mode="clip")
+        numbers = np.frombuffer(data, np.uint8)
+        starts = range(0, len(data) - _BEFORE, _AT_ONCE)
+        found = [self._allowed(numbers[at : at + _AT_ONCE + _BEFORE]) + at for at in starts]
+        return np.concatenate(found) if found else np.empty(0, np.intp)
+
+    def _allowed(self, numbers: "NDArray[np.uint8]") -> "NDArray[np.intp]":
+        import numpy as np
+
+        sums = self._sums[: len(numbers)]
+        np.take(self._table, numbers, out=sums, mode="clip")
         width = 1
         while width < _HALF:
-            shifted = self._shifted[: count - width]
+            shifted = self._shifted[: len(sums) - width]
             np.left_shift(sums[:-width], np.uint64(width), out=shifted)
             sums[width:] += shifted
             width *= 2
+        # The last doubling moves sums into their upper half, the only one that counts.
         halves = sums.view(np.uint32)
-        upper = halves[2 * _HALF + _UPPER :: 2] + halves[1 - _UPPER : -2 * _HALF : 2]
-        return np.flatnonzero(upper < _ALLOWED) + _HALF
+        upper = halves[2 * _BEFORE + _UPPER :: 2] + halves[_LOWER_BEFORE : -2 * _HALF : 2]
+        return np.flatnonzero(upper < _ALLOWED) + _BEFORE

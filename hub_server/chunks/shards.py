@@ -24,6 +24,7 @@ BOOKEND = b"\xff" * HASH + bytes(16)
 HEAD = struct.Struct("<32s2Q")
 BLOCK = struct.Struct("<32s4I")
 _NUMBERS = struct.Struct("<32x4I")
+_RECORD_WORDS, _HASH_WORDS = 6, 4
 _HASH = struct.Struct("<32s16x")
 _KEYED = struct.Struct("<Q64x32s")
 _VERIFIED, _WITH_SHA256, _ELIGIBLE = 1 << 31, 1 << 30, 1 << 31
@@ -91,16 +92,27 @@ class ShardFile(NamedTuple):
     sha256: str | None
 
 
-class ShardXorb(NamedTuple):
+class ShardXorb:
     """The chunks of a xorb as the client says they are."""
 
-    hash: bytes
-    chunks: Sequence[ShardChunk]
+    __slots__ = ("_records", "hash")
+
+    def __init__(self, raw: bytes, records: memoryview) -> None:
+        self.hash, self._records = raw, records
+
+    @property
+    def chunks(self) -> Sequence[ShardChunk]:
+        view = self._records
+        return Lazy(len(view) // RECORD, lambda number: _chunk(view, RECORD * number))
 
     def agrees(self, index: XorbIndex) -> bool:
-        """Whether these are the chunks of that index, none missing."""
-        listed = [(chunk.hash, chunk.length) for chunk in self.chunks]
-        return len(listed) == index.count and listed == index.leaves()
+        """Whether these are the chunks of that index, none missing; makes no value of them."""
+        words, known = array("Q", bytes(self._records)), array("Q", index.hashes)
+        same = all(words[at::_RECORD_WORDS] == known[at::_HASH_WORDS] for at in range(_HASH_WORDS))
+        return same and self._lengths() == index.lengths()
+
+    def _lengths(self) -> list[int]:
+        return [length for _, length, _, _ in _NUMBERS.iter_unpack(self._records)]
 
 
 class Shard(NamedTuple):
@@ -223,7 +235,7 @@ def _term(view: memoryview, at: int) -> ShardTerm:
 
 def _xorb(view: memoryview, at: int) -> ShardXorb:
     raw, _, count, _, _ = BLOCK.unpack_from(view, at)
-    return ShardXorb(raw, Lazy(count, lambda number: _chunk(view, at + RECORD * (1 + number))))
+    return ShardXorb(raw, view[at + RECORD : at + RECORD * (1 + count)])
 
 
 def _chunk(view: memoryview, at: int) -> ShardChunk:

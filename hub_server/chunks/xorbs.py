@@ -36,6 +36,9 @@ class XorbIndex:
     _unpacked: "array[int]" = field(repr=False)
     """Ends of the chunks, in bytes from the beginning; packed ones count headers."""
 
+    def __hash__(self) -> int:
+        return hash(self.hashes)
+
     @property
     def count(self) -> int:
         return len(self._packed)

@@ -132,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def store() -> Iterator[Store]:
     with Store() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()

@@ -1,6 +1,7 @@
 """Chunks: their hashes, how files are cut into them, and the formats that carry them.
 
-An engine: bytes in, values out. Knows no SQL, no users, no HTTP.
+An engine: bytes in, values out. Knows no SQL, no users, no HTTP. Numbers of all formats are
+little-endian, and so are the processors this runs on.
 """
 
 from hub_server.chunks.compression import MOST_CHUNK, pack_chunk

@@ -4,7 +4,6 @@ The hash is `h = (h << 1) + TABLE[byte]`, modulo 2**64; a cut is allowed after a
 its upper 16 bits zero. Each doubling below adds the contributions of twice as many bytes.
 """
 
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 _HALF = 32
 _BEFORE = 63
 _AT_ONCE = 32 * 1024
-_UPPER = 1 if sys.byteorder == "little" else 0
-_LOWER_BEFORE = 2 * (_BEFORE - _HALF) + 1 - _UPPER
 _ALLOWED = 1 << 16
 _TABLE = """
 b088d3a9e840f559 5652c7f739ed20d6 45b28969898972ab 6b0a89d5b68ec777
@@ -120,5 +117,5 @@ class Gear:
             width *= 2
         # The last doubling moves sums into their upper half, the only one that counts.
         halves = sums.view(np.uint32)
-        upper = halves[2 * _BEFORE + _UPPER :: 2] + halves[_LOWER_BEFORE : -2 * _HALF : 2]
+        upper = halves[2 * _BEFORE + 1 :: 2] + halves[2 * (_BEFORE - _HALF) : -2 * _HALF : 2]
         return np.flatnonzero(upper < _ALLOWED) + _BEFORE

@@ -47,14 +47,14 @@ def range_hash(hashes: Data) -> bytes:
     return blake3(hashes, key=_RANGE_KEY).digest()
 
 
-def keyed_hash(raw: bytes, key: bytes) -> bytes:
+def keyed_hash(hash: bytes, key: bytes) -> bytes:
     """A chunk hash as answers to clients carry it; the key is 32 bytes."""
-    return blake3(raw, key=key).digest()
+    return blake3(hash, key=key).digest()
 
 
-def is_eligible(raw: bytes) -> bool:
+def is_eligible(hash: bytes) -> bool:
     """Whether clients ask for this chunk by its hash alone; the first of a file always is."""
-    return raw[24] == 0 and raw[25] & 3 == 0
+    return hash[24] == 0 and hash[25] & 3 == 0
 
 
 def merkle_root(leaves: Sequence[Leaf]) -> bytes:

@@ -1,6 +1,5 @@
 """The tree over chunk hashes, built level by level while leaves arrive, in little memory."""
 
-import sys
 from array import array
 from collections.abc import Iterator, Sequence
 
@@ -60,7 +59,7 @@ class _Level:
 
     def take(self, *, final: bool) -> tuple[bytes, list[int]]:
         """The nodes above; entries whose group depends on what is still to come stay."""
-        words = _words(self.hashes)
+        words = array("Q", bytes(self.hashes))
         lines = _lines(words, self.lengths)
         nodes, sums, end = [], [], 0
         for start, end in _groups(words[_WORDS - 1 :: _WORDS], final=final):
@@ -71,17 +70,9 @@ class _Level:
         return b"".join(nodes), sums
 
 
-def _words(hashes: bytearray) -> "array[int]":
-    words = array("Q", bytes(hashes))
-    if sys.byteorder == "big":
-        words.byteswap()
-    return words
-
-
 def _lines(words: "array[int]", lengths: Sequence[int]) -> list[str]:
     swapped = array("Q", words)
-    if sys.byteorder == "little":
-        swapped.byteswap()
+    swapped.byteswap()
     text = swapped.tobytes().hex()
     return [
         f"{text[at : at + 64]} : {length}\n"

@@ -26,7 +26,7 @@ class XorbWriter:
         self._unpacked_ends = array("I")
         self._packed = self._unpacked = 0
 
-    def add(self, data: Data, chunk_hash: bytes) -> int | None:
+    def add(self, data: Data, hash: bytes) -> int | None:
         """The number of the chunk in this xorb, or None if it needs another one."""
         number = len(self._hashes)
         if number == MOST_CHUNKS or self._unpacked + len(data) > MOST_UNPACKED:
@@ -35,7 +35,7 @@ class XorbWriter:
         self._file.write(packed)
         self._packed += len(packed)
         self._unpacked += len(data)
-        self._hashes.append(chunk_hash)
+        self._hashes.append(hash)
         self._packed_ends.append(self._packed)
         self._unpacked_ends.append(self._unpacked)
         return number

@@ -97,8 +97,8 @@ class ShardXorb:
 
     __slots__ = ("_records", "hash")
 
-    def __init__(self, raw: bytes, records: memoryview) -> None:
-        self.hash, self._records = raw, records
+    def __init__(self, hash: bytes, records: memoryview) -> None:
+        self.hash, self._records = hash, records
 
     @property
     def chunks(self) -> Sequence[ShardChunk]:

@@ -1,7 +1,6 @@
 """Xorbs: chunks back to back, checked once on arrival and read by their index ever after."""
 
 import struct
-import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -98,7 +97,7 @@ class XorbIndex:
 
     def to_bytes(self) -> bytes:
         """40 bytes a chunk: all hashes, all packed ends, all unpacked ends (u32, little-endian)."""
-        return self.hashes + _little(self._packed).tobytes() + _little(self._unpacked).tobytes()
+        return self.hashes + self._packed.tobytes() + self._unpacked.tobytes()
 
     @classmethod
     def from_bytes(cls, data: Data) -> "XorbIndex":
@@ -107,7 +106,7 @@ class XorbIndex:
         if rest or count > MOST_CHUNKS:
             raise BadXorb("The index of a xorb is damaged.")
         raw = bytes(data)
-        ends = _little(array("I", raw[HASH * count :]))
+        ends = array("I", raw[HASH * count :])
         return cls(raw[: HASH * count], ends[:count], ends[count:])
 
     def _span(self, start: int, end: int | None) -> tuple[int, int]:
@@ -187,10 +186,3 @@ def unpack(packed: Data) -> Iterator[bytes | memoryview]:
             decoder = decoder or Decoder()
             yield decoder.decode(payload, scheme, length)
         at += HEADER + size
-
-
-def _little(numbers: "array[int]") -> "array[int]":
-    if sys.byteorder == "big":
-        numbers = array("I", numbers)
-        numbers.byteswap()
-    return numbers

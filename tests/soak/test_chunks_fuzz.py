@@ -1,4 +1,4 @@
-"""Ten thousand damaged xorbs and shards of each kind: refused, or read as what they say."""
+"""Fifty thousand damaged xorbs and as many shards: refused, or read as what they say."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ FIRST = 1_000_000
 
 @pytest.mark.parametrize("judge", [judge_xorb, judge_shard])
 def test_damaged(judge: Callable[[int], bool]) -> None:
-    count = scaled(10_000)
+    count = scaled(50_000)
     accepted = sum(judge(seed) for seed in range(FIRST, FIRST + count))
     print(f"{judge.__name__}: {count} damaged, {accepted} still sound, {count - accepted} refused")
     assert accepted < count

@@ -3,6 +3,8 @@
 import hashlib
 import random
 import struct
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterable
 
@@ -133,6 +135,18 @@ def test_pieces_make_no_difference(seed: int, size: int, most: int) -> None:
     assert chunks == cut([data])
     assert b"".join(chunks) == data
     assert all(8192 <= len(chunk) <= 131072 for chunk in chunks[:-1])
+
+
+def test_numpy_is_loaded_by_those_who_cut_alone() -> None:
+    script = """
+import sys
+from hub_server import chunks
+assert "numpy" not in sys.modules
+chunks.Cutter()
+assert "numpy" in sys.modules
+"""
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
 
 
 def test_memory_stays_the_same_for_a_long_file() -> None:

@@ -7,22 +7,26 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import hf_xet
 import pytest
 
 from hub_server.chunks import (
     Cutter,
+    Offer,
     XorbIndex,
     XorbWriter,
     check_xorb,
     chunk_hash,
+    dedup_shard,
     file_hash,
     from_text,
+    keyed_hash,
+    pack_chunk,
     read_shard,
     to_text,
     unpack,
@@ -87,7 +91,7 @@ class Store(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.xorbs: dict[str, bytes] = {}
         self.shards: list[bytes] = []
-        self.answers: dict[str, Any] = {}
+        self.answers: dict[str, bytes] = {}
 
     @property
     def url(self) -> str:
@@ -115,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             xorb = self.server.xorbs[self.path.removeprefix("/bytes/")]
             self.answer(206, xorb[int(start) : int(end) + 1])
         elif self.path in self.server.answers:
-            self.answer(200, json.dumps(self.server.answers[self.path]).encode())
+            self.answer(200, self.server.answers[self.path])
         else:
             self.answer(404, b"{}")
 
@@ -194,7 +198,7 @@ def test_what_the_hub_packs_is_read_by_the_client(store: Store, tmp_path: Path) 
     store.xorbs[name] = (tmp_path / "xorb").read_bytes()
     assert {each[4] for each in _chunks(store.xorbs, {name: index})} == {0, 1, 2}
     span = {"start": 0, "end": index.count}
-    store.answers[f"/v1/reconstructions/{file}"] = {
+    reconstruction = {
         "offset_into_first_range": 0,
         "terms": [{"hash": name, "unpacked_length": len(data), "range": span}],
         "fetch_info": {
@@ -207,7 +211,28 @@ def test_what_the_hub_packs_is_read_by_the_client(store: Store, tmp_path: Path) 
             ]
         },
     }
+    store.answers[f"/v1/reconstructions/{file}"] = json.dumps(reconstruction).encode()
     target = tmp_path / "out"
     run(DOWNLOAD, [store.url, file, str(len(data)), str(target)], tmp_path / "home")
     assert target.read_bytes() == data
     assert from_text(name) == index.xorb_hash()
+
+
+def test_the_client_builds_on_what_it_is_offered(store: Store, tmp_path: Path) -> None:
+    data, more = random.Random(3).randbytes(900_000), random.Random(4).randbytes(300_000)
+    packed = b"".join(map(pack_chunk, chunks_of(data)))
+    index, key, now = check_xorb(packed), bytes(range(32)), int(time.time())
+    keyed = [(keyed_hash(raw, key), length) for raw, length in index.leaves()]
+    keyed[2] = (b"filler" * 5 + b"..", keyed[2][1])
+    offer = Offer(index.xorb_hash(), keyed, index.size)
+    answer = dedup_shard([offer], key=key, created=now, expires=now + 3600)
+    store.answers[f"/v1/chunks/default/{to_text(index.hash_at(0))}"] = answer
+    (tmp_path / "file").write_bytes(data + more)
+    run(UPLOAD, [store.url, str(tmp_path / "file")], tmp_path / "home")
+    new = sum(check_xorb(xorb).unpacked_size() for xorb in store.xorbs.values())
+    assert len(more) <= new < len(more) + 3 * 131072
+    (file,) = read_shard(store.shards[-1]).files
+    known = [term for term in file.terms if term.xorb == index.xorb_hash()]
+    assert sum(term.unpacked for term in known) == len(data + more) - new
+    assert all(not term.start <= 2 < term.end for term in known)
+    assert to_text(file.hash) == to_text(file_hash(leaves_of(data + more)))

@@ -87,6 +87,7 @@ def test_an_index_as_bytes() -> None:
     stored = index.to_bytes()
     assert len(stored) == 40 * 30
     assert XorbIndex.from_bytes(stored) == index
+    assert hash(XorbIndex.from_bytes(stored)) == hash(index)
     assert XorbIndex.from_bytes(memoryview(stored)).leaves() == index.leaves()
     assert XorbIndex.from_bytes(b"").size == XorbIndex.from_bytes(b"").count == 0
     for wrong in (stored[:-1], stored + b"\0", bytes(40 * 8193)):

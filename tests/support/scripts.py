@@ -27,12 +27,16 @@ class ScriptFailed(Exception):
 
 @dataclass(frozen=True)
 class Computer:
-    """Somebody's machine: a home and a cache of its own, and perhaps a token."""
+    """Somebody's machine: a home and a cache of its own, and perhaps a token.
+
+    `xet` leaves the client as it is installed: it moves large files by Xet then.
+    """
 
     endpoint: str
     folder: Path
     token: str | None = None
     python: str = sys.executable
+    xet: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,7 +50,12 @@ class Computer:
             "GIT_TERMINAL_PROMPT": "0",
             "LC_ALL": "C.UTF-8",
         }
-        return {**kept, **QUIET, **mine, **({"HF_TOKEN": self.token} if self.token else {})}
+        if self.token:
+            mine["HF_TOKEN"] = self.token
+        settings = {**kept, **QUIET, **mine}
+        if self.xet:
+            del settings["HF_HUB_DISABLE_XET"]
+        return settings
 
     def run(self, script: str, *arguments: object) -> str:
         """Run Python text in the home folder; what it printed. Raises ScriptFailed."""

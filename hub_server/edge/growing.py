@@ -153,8 +153,8 @@ class GrowingResponse(Response):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if done:
                 break
-        if growing.failure:
-            return  # the server cuts an answer that has no end
+        if growing.abandoned or growing.failure:
+            return  # nobody waits for the rest; the server cuts an answer that has no end
         if growing.failed:
             raise ConnectionAbortedError("the answer could not be finished")
         await send({"type": "http.response.body", "body": b""})

@@ -68,7 +68,7 @@ def world(hub: LiveHub) -> Iterator[World]:
     org = hub.make_org(
         None, *(f"{user.name}:{words.get(role, role)}" for role, user in people.items())
     )
-    stranger, boss = hub.make_user(), hub.make_user(None, "--admin")
+    stranger, boss = hub.make_user(), hub.make_user(None, admin=True)
     owner = people["admin"]
     tokens = {role: user.token for role, user in people.items()}
     tokens |= {"stranger": stranger.token, "site admin": boss.token, "bad token": BAD_TOKEN}

@@ -170,7 +170,7 @@ class Fuzz:
 @pytest.mark.timeout(600)
 def test_no_request_makes_the_server_fail(make_hub):
     hub: LiveHub = make_hub(HUB_LOG_LEVEL="warning")
-    ada, teacher = hub.make_user("ada"), hub.make_user("teacher", "--admin")
+    ada, teacher = hub.make_user("ada"), hub.make_user("teacher", admin=True)
     repos = ["ada/tiny", "datasets/ada/data", "ada/never", "onename"]
     fuzz = Fuzz(hub, [ada.token, ada.token, teacher.token, "hf_wrong"], repos)
     routes = all_routes()

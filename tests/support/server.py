@@ -8,13 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
 import pytest
+from sqlalchemy.orm import Session
 
+from hub_server.accounts import NewUser, orgs, passwords, users
+from hub_server.db import Database
+from tests.support.people import make_token
 from tests.support.processes import free_port
 
 READY_SECONDS = 60
@@ -111,21 +116,34 @@ class LiveHub:
         match = re.search(r"http://\S+/setup/\S+", self.log.read_text())
         return match[0] if match else None
 
-    def make_user(self, name: str | None = None, *flags: str) -> "LiveUser":
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Its database, beside the running server."""
+        embedded = f"sqlite:///{self.data_dir}/hub.db"
+        database = Database(self.settings.get("HUB_DATABASE_URL", embedded), pool_size=1)
+        try:
+            with database.write() as session:
+                yield session
+        finally:
+            database.dispose()
+
+    def make_user(self, name: str | None = None, *, admin: bool = False) -> "LiveUser":
         """A user with a write token; the name is made up unless given."""
         name = name or f"u{secrets.token_hex(4)}"
         password = secrets.token_urlsafe(12)
-        self.command(
-            "user", "create", name, "--email", f"{name}@example.org", "--password-stdin", *flags,
-            given=password,
-        )  # fmt: skip
-        token = self.command("token", "create", name, "--role", "write")
+        new = NewUser(name, f"{name}@example.org", "", passwords.make(password), is_admin=admin)
+        with self.writing() as session:
+            token = make_token(session, users.create_user(session, new), role="write")
         return LiveUser(self, name, token, password)
 
     def make_org(self, name: str | None = None, *members: str) -> str:
+        """With members as `ada:write`."""
         name = name or f"o{secrets.token_hex(4)}"
-        words = [word for member in members for word in ("--member", member)]
-        self.command("org", "create", name, *words)
+        with self.writing() as session:
+            made = orgs.create_org(session, name)
+            for member, _, role in (each.partition(":") for each in members):
+                user = users.user_named(session, member)
+                orgs.set_member(session, made, user, orgs.check_role(role))
         return name
 
     def client(self, token: str | None = None, **options: Any) -> httpx.Client:
@@ -199,4 +217,4 @@ def bob(hub: LiveHub) -> LiveUser:
 @pytest.fixture(scope="session")
 def teacher(hub: LiveHub) -> LiveUser:
     """The administrator."""
-    return hub.make_user("teacher", "--admin")
+    return hub.make_user("teacher", admin=True)

@@ -85,7 +85,7 @@ def test_nobody_revokes_tokens_of_others(hub: LiveHub, ada: LiveUser, bob: LiveU
 
 
 def test_a_token_changes_no_settings_and_makes_no_other(hub: LiveHub) -> None:
-    boss = hub.make_user(None, "--admin")
+    boss = hub.make_user(None, admin=True)
     weak = hub.command("token", "create", boss.name, "--role", "read")
     for token in (weak, boss.token):
         with hub.client(token) as program:

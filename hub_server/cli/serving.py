@@ -177,7 +177,7 @@ def _prepare(settings: Settings, host: str, port: int, held: ExitStack) -> str:
     url = (settings.public_urls or [own])[0]
     lines = [f"Listening on {own}"]
     if host in WILDCARDS:
-        lines.append(f"Students type: export HF_ENDPOINT={url} HF_HUB_DISABLE_XET=1")
+        lines.append(f"Students type: export HF_ENDPOINT={url}")
     if secret:
         lines.append(f"Create the administrator: {url}/setup/{secret}")
     return "\n".join(lines)

@@ -15,7 +15,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(hub: LiveHub, ada: 
         found = re.search(r"hf_[A-Za-z0-9]{34}", made.text)
         assert found
         token = found[0]
-        lines = f"export HF_ENDPOINT={hub.url}\nexport HF_HUB_DISABLE_XET=1\nhf auth login"
+        lines = f"export HF_ENDPOINT={hub.url}\nhf auth login"
         assert f"{lines} --token {token}" in made.text
         again = person.get("/settings/tokens")
         assert token not in again

@@ -126,7 +126,7 @@ def test_a_translated_sentence_escapes_its_values(templates: Templates) -> None:
 def test_a_fresh_token_is_shown_with_the_lines_to_paste(templates: Templates) -> None:
     view = Tokens((), "https://hub.example.org/hub", "hf_sample", "laptop")
     text = templates.render("settings/tokens.html", pages.page(), view)
-    first = "export HF_ENDPOINT=https://hub.example.org/hub\nexport HF_HUB_DISABLE_XET=1"
+    first = "export HF_ENDPOINT=https://hub.example.org/hub"
     lines = f"{first}\nhf auth login --token hf_sample"
     assert f"<code>{lines}</code>" in text
     assert f'value="{lines}"' in text

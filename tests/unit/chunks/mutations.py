@@ -154,6 +154,8 @@ def _without_reserved(data: bytes) -> list[tuple[object, ...]]:
             kept.append((raw,))
             continue
         count = numbers[1]
+        if not section and not count:
+            numbers[0] &= ~(1 << 31)  # no proofs of no terms
         kept.append((raw, *numbers[: 3 if section else 2]))
         for _ in range(count):
             kept.append(struct.unpack_from("<32s3I" if section else "<32s4I", data, at))

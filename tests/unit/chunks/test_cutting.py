@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_server.chunks import Cutter, chunk_hash, file_hash, merkle_root, range_hash, to_text
-from hub_server.chunks.gear import _TABLE
+from hub_server.chunks.gear import _TABLE, Gear
 from tests.unit.chunks.samples import counted_bytes
 
 GEAR = [int(word, 16) for word in _TABLE.split()]
@@ -102,6 +102,14 @@ def test_a_cut_is_allowed_after_exactly_8192_bytes() -> None:
         found += lengths[0] == size
         assert [len(chunk) for chunk in cut([data])] == lengths
     assert found == 2
+
+
+@pytest.mark.parametrize("end", [32 * 1024, 32 * 1024 + 63, 64 * 1024, 1024**2 - 1])
+def test_no_cut_is_missed_where_the_work_is_divided(end: int) -> None:
+    window = _window_that_cuts(random.Random(5))
+    gear = Gear()
+    for size in range(end - 80, end + 80):
+        assert gear.cuts(bytes(size) + window + bytes(10))[-1] == size + 63
 
 
 def _window_that_cuts(rng: random.Random) -> bytes:

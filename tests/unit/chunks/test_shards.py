@@ -116,6 +116,7 @@ REFUSED = {
     "another footer": changed(40, 100, form="<Q"),
     "a footer beyond counting": changed(40, 2**64 - 1, form="<Q"),
     "a footer that is not there": changed(40, 200, form="<Q"),
+    "sections and no footer": changed(40, 200, form="<Q", sample=shard([], [])),
     "no end of files": HELLO_SHARD[:240],
     "no end of xorbs": HELLO_SHARD[:-48],
     "an end cut off": HELLO_SHARD[:-1],

@@ -198,6 +198,9 @@ class XetClient:
         path = f"/v{version}/reconstructions/{file}"
         return self.call("GET", path, scope="read", headers=headers, **more)
 
+    def read_status(self, sent: Sent) -> int:
+        return self.reconstruction(sent.file.name).status_code
+
     def fetch(self, url: str, first: int, last: int, **headers: str) -> httpx.Response:
         """As clients do: no token, and exactly the range."""
         asked = {"range": f"bytes={first}-{last}", **headers}

@@ -32,7 +32,7 @@ quick: $(VENV)/.test ## the tests that need nothing but Python, in under a minut
 
 .PHONY: soak
 soak: $(VENV)/.test ## the long tests (SOAK_SCALE= makes them longer or shorter)
-	@scripts/packages.sh --tests
+	@scripts/packages.sh --tests && scripts/node.sh
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(arguments)
 
 .PHONY: bench
@@ -71,7 +71,8 @@ inputs = pyproject.toml scripts/setup.sh requirements/build.txt
 $(VENV)/.serve: $(inputs) requirements/serve.txt
 	@scripts/setup.sh serve && touch $@
 
-$(VENV)/.test: $(inputs) requirements/test.txt requirements/old-client.txt
+older = requirements/old-client.txt requirements/middle-client.txt
+$(VENV)/.test: $(inputs) requirements/test.txt $(older)
 	@scripts/setup.sh test && touch $(VENV)/.serve $@
 
 $(VENV)/.dev: $(VENV)/.test requirements/dev.txt

@@ -23,3 +23,4 @@ compile test pyproject.toml requirements/build.in requirements/test.in \
 compile dev pyproject.toml requirements/build.in requirements/test.in requirements/dev.in \
   --constraint requirements/test.txt
 compile old-client requirements/old-client.in
+compile middle-client requirements/middle-client.in

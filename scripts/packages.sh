@@ -10,7 +10,7 @@ PATH=$PATH:/usr/sbin:/sbin
 lacking_for_tests() {
   local pair
   for pair in git:git git-lfs:git-lfs nginx:nginx-light ceph-mon:ceph-mon ceph-mgr:ceph-mgr \
-    ceph-osd:ceph-osd radosgw:radosgw fc-list:fontconfig; do
+    ceph-osd:ceph-osd radosgw:radosgw fc-list:fontconfig node:nodejs npm:npm; do
     command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
   done
   [ -d /usr/share/ceph/mgr/balancer ] || echo ceph-mgr-modules-core

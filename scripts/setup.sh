@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make the virtual environment hold what a purpose needs, by hash, and the project itself without a build that downloads.
 #   setup.sh serve     to run the hub (also what make setup does)
-#   setup.sh test      to run every test, with the oldest client in an environment of its own
+#   setup.sh test      to run every test, with older clients in environments of their own
 #   setup.sh dev       to check types, style and layers too
 #   setup.sh packages  to run the hub, without the project itself
 #   setup.sh image     to run the hub from a container: as serve, but the project is copied in, not linked
@@ -59,8 +59,10 @@ case $purpose in
   serve | packages | image) install "$venv" build serve ;;
   test)
     install "$venv" test
-    make_venv "$venv/old-client"
-    install "$venv/old-client" old-client
+    for client in old-client middle-client; do
+      make_venv "$venv/$client"
+      install "$venv/$client" "$client"
+    done
     ;;
   dev) install "$venv" dev ;;
   *)

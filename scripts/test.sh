@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/packages.sh --tests
+scripts/node.sh
 
 cores=$(nproc 2>/dev/null || echo 2)
 workers=${WORKERS:-$((cores < 4 ? cores : 4))}

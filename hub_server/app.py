@@ -126,6 +126,7 @@ def purge_repos(hub: Hub) -> None:
 
 PERIODIC = (
     Periodic("objects.expire", HOUR / 4),
+    Periodic("objects.find_plain", HOUR / 4),
     Periodic("gitstore.sweep", HOUR),
     Periodic("repos.purge", HOUR),
     Periodic("accounts.clean_up", HOUR),

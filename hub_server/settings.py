@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     gc_days: int = Field(
         7, ge=0, description="Days for which garbage collection can be undone; 0: not at all"
     )
+    keep_lfs: bool = Field(
+        False, description="Keep LFS files as they are beside their chunks, for ever"
+    )
     deleted_repo_days: int = Field(7, description="Days a deleted repository can be brought back")
     xaccel: str = Field(
         "",

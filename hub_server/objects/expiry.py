@@ -1,7 +1,7 @@
 """What nobody came back for: pending links, uploads, objects without links, stray bytes."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,7 +18,10 @@ from hub_server.db.tables.objects import (
     Upload,
 )
 from hub_server.gitstore import blobs_are_kept
+from hub_server.jobs import Handler
 from hub_server.objects import uploads
+from hub_server.objects.conversion import Conversion
+from hub_server.objects.xorb_expiry import expire_xorbs
 
 if TYPE_CHECKING:
     from hub_server.objects.store import Objects
@@ -34,6 +37,7 @@ def expire(objects: "Objects") -> None:
     expire_uploads(objects.database, objects.blobs)
     mark_idle(objects.database)
     collect_idle(objects.database, before=now() - IDLE)
+    expire_xorbs(objects.database)
     sweep_stray(objects.database, objects.blobs, before=now() - STRAY)
     objects.incoming.remove_stale(STRAY)
 
@@ -110,7 +114,7 @@ def stray(database: Database, blobs: BlobStore, *, before: datetime) -> Iterator
     with database.read() as session:
         live = set(session.scalars(select(Upload.key)))
     kept = set()
-    for prefix in ("incoming/", "lfs/", "pack/"):
+    for prefix in ("incoming/", "lfs/", "pack/", "xorb/"):
         for found in blobs.unfinished(prefix):
             if found.key in live or found.started >= before:
                 kept.add(f"incoming/parts-{found.upload_id}/")
@@ -141,11 +145,16 @@ def _unlinked() -> ColumnElement[bool]:
     )
 
 
-def handlers(objects: "Objects") -> dict[str, Callable[[Mapping[str, object]], None]]:
-    """Jobs of this room: `objects.verify` an upload, `objects.expire` what is over."""
+def handlers(objects: "Objects") -> dict[str, Handler]:
+    """Jobs of this room: `objects.verify` an upload, `objects.expire` what is over, and those of
+    `Conversion`."""
 
     def verify(payload: Mapping[str, object]) -> None:
         with contextlib.suppress(*objects.verification.NOT_THERE, uploads.UploadEnded):
             objects.verification.run(str(payload["token"]))
 
-    return {"objects.verify": verify, "objects.expire": lambda _: expire(objects)}
+    return {
+        "objects.verify": verify,
+        "objects.expire": lambda _: expire(objects),
+        **Conversion(objects).handlers(),
+    }

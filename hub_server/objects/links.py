@@ -269,14 +269,13 @@ def hold(session: Session, object_id: int) -> None:
     session.execute(select(LargeObject.id).where(LargeObject.id == object_id).with_for_update())
 
 
-def forget_plain(session: Session, object_id: int) -> bool:
+def forget_plain(session: Session, object_id: int) -> None:
     """Take back the record of a plain form whose bytes are gone; with its object and all links
-    where that was the only form, and True then."""
+    where that was the only form."""
     if session.scalar(select(XetFile.object_id).where(XetFile.object_id == object_id)) is None:
         forget(session, object_id)
-        return True
-    session.execute(delete(ObjectForm).where(ObjectForm.object_id == object_id))
-    return False
+    else:
+        session.execute(delete(ObjectForm).where(ObjectForm.object_id == object_id))
 
 
 def forget(session: Session, object_id: int) -> None:

@@ -195,13 +195,14 @@ class Objects:
 
     def _gone(self, object_id: int, sha256: str) -> bool:
         """Forget an object that was collected just before it was recorded, unless somebody has
-        brought it again since: under the row's lock, nobody else can record it meanwhile. False
-        too where it is stored as chunks."""
+        brought it again since: under the row's lock, nobody else can record it meanwhile. What is
+        stored as chunks too stays, without its plain form."""
         with self.database.write() as session:
             links.hold(session, object_id)
             if self.blobs.size(object_key(sha256)) is not None:
                 return False
-            return links.forget_plain(session, object_id)
+            links.forget_plain(session, object_id)
+        return True
 
     def start_upload(self, wanted: Wanted) -> UploadInfo:
         """Begin an upload in parts, or go on with the user's unfinished one of the same bytes."""

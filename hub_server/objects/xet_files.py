@@ -26,6 +26,8 @@ AT_ONCE = 1_000
 WINDOW = 32
 """Terms that a reader knows at a time: with the indexes of their xorbs a few MB."""
 Eligible = Sequence[tuple[str, int, int]]
+Run = tuple[int, int, int, int]
+"""A term without its xorb: the id of that, first chunk, end, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ class XetFiles:
         with self.database.write() as session:
             authorize(session, claim)
             object_id = links.take(session, sha256, size)
-            kept = add_form(session, object_id, (sha256, file_hash, size), terms, lost=lost)
+            runs = [(term.xorb.id, term.first, term.end, term.length) for term in terms]
+            kept = add_form(session, object_id, (sha256, file_hash, size), runs, lost=lost)
             if kept == file_hash:
                 note_chunks(session, eligible)
             links.link(
@@ -179,7 +182,7 @@ def add_form(
     session: Session,
     object_id: int,
     facts: tuple[str, str, int],
-    terms: Sequence[Term],
+    runs: Sequence[Run],
     *,
     lost: str | None = None,
 ) -> str:
@@ -194,8 +197,8 @@ def add_form(
         session.execute(gone)
     row = {"object_id": object_id, "hash": file_hash, "created_at": now()}
     if insert_ignore(session, FileRow, row):
-        _hold(session, {term.xorb.id for term in terms})
-        for some in portions(_rows(object_id, terms), AT_ONCE):
+        _hold(session, {run[0] for run in runs})
+        for some in portions(_rows(object_id, runs), AT_ONCE):
             insert_ignore(session, XetTerm, some)
         return file_hash
     kept = session.scalar(select(FileRow.hash).where(FileRow.object_id == object_id))
@@ -217,22 +220,23 @@ def _hold(session: Session, xorb_ids: set[int]) -> None:
         session.execute(changed.execution_options(synchronize_session=False))
 
 
-def _rows(object_id: int, terms: Sequence[Term]) -> Iterator[dict[str, int]]:
+def _rows(object_id: int, runs: Sequence[Run]) -> Iterator[dict[str, int]]:
     offset = 0
-    for position, term in enumerate(terms):
+    for position, (xorb_id, first, end, length) in enumerate(runs):
         yield {
             "object_id": object_id,
             "position": position,
-            "xorb_id": term.xorb.id,
-            "first_chunk": term.first,
-            "end_chunk": term.end,
+            "xorb_id": xorb_id,
+            "first_chunk": first,
+            "end_chunk": end,
             "offset": offset,
-            "length": term.length,
+            "length": length,
         }
-        offset += term.length
+        offset += length
 
 
 def note_chunks(session: Session, eligible: Eligible) -> None:
+    """Clients may ask for these chunks (hash, id of xorb, number) from now on."""
     for some in portions(eligible, AT_ONCE):
         rows = [{"hash": each, "xorb_id": xorb, "number": at} for each, xorb, at in some]
         insert_ignore(session, XetChunk, rows)
@@ -251,4 +255,12 @@ def xorb_sizes(session: Session, object_ids: Iterable[int]) -> dict[int, dict[st
         )
         for object_id, sha256, size in session.execute(used):
             found[object_id][xorb_key(sha256)] = size
+    return found
+
+
+def known_xorbs(session: Session, ids: Iterable[int]) -> set[int]:
+    """Those of the ids that xorbs have."""
+    found: set[int] = set()
+    for some in portions(sorted(ids)):
+        found.update(session.scalars(select(Xorb.id).where(Xorb.id.in_(some))))
     return found

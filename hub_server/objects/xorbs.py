@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from hub_server import faults
 from hub_server.blobs import BlobMissing, BlobReader, BlobStore, Received
-from hub_server.chunks import XorbIndex, to_text
+from hub_server.chunks import BadXorb, XorbIndex, to_text
 from hub_server.db import Database, insert_ignore, now
 from hub_server.db.tables.xet import XetChunk, XetTerm, Xorb
 from hub_server.errors import Lost, Unavailable
@@ -82,7 +82,11 @@ def holding(session: Session, chunk_hash: str) -> list[StoredXorb]:
 
 
 def _stored(row: Any) -> StoredXorb:
-    return StoredXorb(row.id, row.hash, row.sha256, row.size, XorbIndex.from_bytes(row.index))
+    try:
+        index = XorbIndex.from_bytes(row.index)
+    except BadXorb as failure:
+        raise Lost(xorb_key(row.sha256)) from failure
+    return StoredXorb(row.id, row.hash, row.sha256, row.size, index)
 
 
 class Xorbs:

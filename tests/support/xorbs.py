@@ -5,15 +5,26 @@ import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from hub_server.blobs import Received
+from hub_server.blobs import Incoming, Received
 from hub_server.chunks import Cutter, XorbIndex, chunk_hash, file_hash, pack_chunk, to_text
 from hub_server.chunks.compression import HEADER
 from hub_server.chunks.packing import XorbWriter
-from hub_server.objects import Claim, ObjectInfo, StoredXorb, Term
-from tests.support.large_files import LargeFileHub, sha256
+from hub_server.objects import Claim, ObjectInfo, Objects, StoredXorb, Term
+from tests.support.large_files import sha256
 
 CHUNK = 64 * 1024
+
+
+class HubParts(Protocol):
+    """What a xorb is made with; any hub of the tests has it."""
+
+    @property
+    def incoming(self) -> Incoming: ...
+
+    @property
+    def objects(self) -> Objects: ...
 
 
 def noise(size: int, seed: int = 1) -> bytes:
@@ -31,7 +42,7 @@ def pieces(data: bytes, size: int = CHUNK) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def packed(hub: LargeFileHub, chunks: Sequence[bytes]) -> tuple[Received, XorbIndex]:
+def packed(hub: HubParts, chunks: Sequence[bytes]) -> tuple[Received, XorbIndex]:
     """A xorb in a file that has arrived, and its index."""
     path = hub.incoming.folder / f"xorb-{secrets.token_hex(8)}"
     with XorbWriter(path) as writer:
@@ -50,7 +61,7 @@ def stored_otherwise(chunks: Sequence[bytes]) -> bytes:
     )
 
 
-def kept(hub: LargeFileHub, chunks: Sequence[bytes], user: int | None = None) -> StoredXorb:
+def kept(hub: HubParts, chunks: Sequence[bytes], user: int | None = None) -> StoredXorb:
     return hub.objects.xorbs.keep(*packed(hub, chunks), user)
 
 
@@ -71,14 +82,14 @@ def file_hash_of(chunks: Sequence[bytes]) -> str:
     return to_text(file_hash([(chunk_hash(each), len(each)) for each in chunks]))
 
 
-def record(hub: LargeFileHub, claim: Claim, terms: Sequence[Term], data: bytes) -> ObjectInfo:
+def record(hub: HubParts, claim: Claim, terms: Sequence[Term], data: bytes) -> ObjectInfo:
     leaves = [leaf for term in terms for leaf in term.xorb.index.leaves(term.first, term.end)]
     name = to_text(file_hash(leaves))
     return hub.objects.xet_files.record(claim, sha256(data), name, list(terms))
 
 
 def make_file(
-    hub: LargeFileHub, claim: Claim, data: bytes, *, per_xorb: int = 8, size: int = CHUNK
+    hub: HubParts, claim: Claim, data: bytes, *, per_xorb: int = 8, size: int = CHUNK
 ) -> Made:
     """Chunks of `size` bytes, `per_xorb` of them in each xorb, sent by the claim's user."""
     chunks = pieces(data, size)

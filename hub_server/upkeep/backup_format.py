@@ -2,7 +2,7 @@
 
     TARGET/
       hub-backup.json                what this folder is
-      blobs/lfs/… pack/…             shared by all snapshots, laid out as the directory store does
+      blobs/lfs/… pack/… xorb/…      shared by all snapshots, laid out as the directory store does
       snapshots/20261120T093000Z/
         tables/<name>.jsonl.gz       one JSON list for each row, in the order of `columns`
         blobs.jsonl.gz               [key, size, sha256] of every blob the rows name

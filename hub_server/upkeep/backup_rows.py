@@ -19,7 +19,9 @@ from hub_server.db import Database
 from hub_server.db.tables.git import Pack
 from hub_server.db.tables.jobs import Fact
 from hub_server.db.tables.objects import LargeObject, ObjectForm
+from hub_server.db.tables.xet import Xorb
 from hub_server.gitstore.records import index_key, pack_key
+from hub_server.objects import xorb_key
 from hub_server.upkeep.backup_format import LineWriter, NamedBlob, TableFacts
 
 TRANSIENT = frozenset(
@@ -118,6 +120,9 @@ def named_blobs(connection: Connection) -> Iterator[NamedBlob]:
     )
     for key, size, sha256 in connection.execute(forms, execution_options=STREAMED):
         yield NamedBlob(key, size, sha256 if key == f"lfs/{sha256}" else "")
+    xorbs = select(Xorb.sha256, Xorb.size).order_by(Xorb.id)
+    for sha256, size in connection.execute(xorbs, execution_options=STREAMED):
+        yield NamedBlob(xorb_key(sha256), size, sha256)
 
 
 def read_facts(connection: Connection) -> Mapping[str, str]:

@@ -19,6 +19,7 @@ from hub_server.upkeep.meters import Meter, Tell, shown_size
 from hub_server.upkeep.repositories import check_repository
 from hub_server.upkeep.rows import check_rows
 from hub_server.upkeep.unnamed import unnamed
+from hub_server.upkeep.xorbs import check_xorbs
 
 OLD = timedelta(hours=24)
 AT_ONCE = 200
@@ -64,11 +65,13 @@ def _everything(look: Look, scope: Scope) -> Iterator[Finding]:
     if scope.repo_id is not None:
         yield from _repository(look, scope.repo_id)
         yield from check_large_files(look, scope.repo_id)
+        yield from check_xorbs(look, scope.repo_id)
         return
     yield from confirmed(lambda: check_rows(look, scope.kinds))
     for repo_id in _repositories(look):
         yield from _repository(look, repo_id)
     yield from check_large_files(look)
+    yield from check_xorbs(look)
     yield from _orphans(look, scope.old)
 
 

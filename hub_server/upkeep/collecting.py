@@ -13,7 +13,8 @@
 Every step may be cut off and done again, and several processes may be at it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -27,6 +28,7 @@ from hub_server.contents import Hub
 from hub_server.db import database_clock, insert_ignore, now
 from hub_server.db.tables.objects import LargeObject
 from hub_server.db.tables.upkeep import DoomedBlob
+from hub_server.db.tables.xet import Xorb
 from hub_server.faults import point
 from hub_server.gitstore import blobs_are_kept
 from hub_server.upkeep.unnamed import claim_store, leftovers, named, unnamed
@@ -35,6 +37,12 @@ GRACE = timedelta(hours=24)
 LEAST_FOR_UNFINISHED = timedelta(hours=1)
 """Whatever the grace: a body that is arriving has no row that names its file."""
 AT_ONCE = 500
+
+_NAMED_BY: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+    "lfs": (LargeObject, {"size": 0}),
+    "xorb": (Xorb, {"size": 0, "chunks": 0, "index": b""}),
+}
+"""Tables whose rows are held while a blob of that class goes, and what a row made for it says."""
 
 Fate = Literal["marked", "waits", "removed", "kept"]
 
@@ -176,33 +184,43 @@ def _remove(hub: Hub, key: str, window: timedelta) -> Fate | None:
         taken: Any = session.execute(delete(DoomedBlob).where(DoomedBlob.key == key, old))
         if not taken.rowcount:
             return None
-        if not _nobody_names(session, key):
-            return "kept"
-        point("gc.removing")
-        hub.blobs.delete(key)
-        point("gc.blob_gone")
-        _let_go(session, key)
+        with _unnamed_still(session, key) as free:
+            if not free:
+                return "kept"
+            point("gc.removing")
+            hub.blobs.delete(key)
+            point("gc.blob_gone")
     return "removed"
 
 
-def _nobody_names(session: Session, key: str) -> bool:
+@contextmanager
+def _unnamed_still(session: Session, key: str) -> Iterator[bool]:
     """Whether no row names the blob, nor will while this transaction lasts.
 
-    Names of packs are never used twice. The row of a large file is made here, so that whoever
-    records the same bytes waits for our end and then looks whether they are still there.
+    Names of packs are never used twice. The row of a large file or of a xorb is held here, or made
+    for as long, so that whoever records the same bytes waits for our end and then looks whether
+    they are still there.
     """
-    if named(session, [key]):
-        return False
-    if not key.startswith("lfs/"):
-        return True
-    row = {"sha256": key.removeprefix("lfs/"), "size": 0, "created_at": now()}
-    return insert_ignore(session, LargeObject, row) > 0
+    kind, _, sha256 = key.partition("/")
+    if kind not in _NAMED_BY:
+        yield not named(session, [key])
+        return
+    table, row = _NAMED_BY[kind]
+    made, held = _held(session, table, {**row, "sha256": sha256, "created_at": now()})
+    yield held and (made or not named(session, [key]))
+    if made:
+        session.execute(delete(table).where(table.sha256 == sha256))
 
 
-def _let_go(session: Session, key: str) -> None:
-    if key.startswith("lfs/"):
-        mine = LargeObject.sha256 == key.removeprefix("lfs/")
-        session.execute(delete(LargeObject).where(mine))
+def _held(session: Session, table: Any, row: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether the row was made, and whether it is held; somebody may take it away in between."""
+    values = {"hash": f"~{row['sha256'][1:]}", **row} if table is Xorb else row
+    for _ in range(3):
+        made = insert_ignore(session, table, values) > 0
+        mine = select(table.id).where(table.sha256 == row["sha256"])
+        if session.scalar(mine.with_for_update()) is not None:
+            return made, True
+    return False, False
 
 
 def _mend_clock(hub: Hub) -> None:

@@ -1,42 +1,43 @@
-"""Large files: every row has a stored form, whose blob has the size and the hash of its name."""
+"""Large files: every row has a stored form; a plain one has the size and the hash of its name, one
+of chunks has terms that give the file."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
-from hub_server.db.tables.objects import LargeObject, ObjectForm, ObjectLink, PendingLink
-from hub_server.db.tables.repos import Repo
+from hub_server.db.tables.objects import LargeObject, ObjectForm, ObjectLink
+from hub_server.db.tables.xet import XetFile
 from hub_server.upkeep.findings import Finding
 from hub_server.upkeep.looking import Look, Problem
-from hub_server.upkeep.repositories import label
+from hub_server.upkeep.users import shown, users
+from hub_server.upkeep.xorbs import terms_problem
 
 AT_ONCE = 256
 WORKERS = 4
-SHOWN = 10
-"""Repositories that a finding names."""
 AGAIN = "have somebody who has the file send it again (`git lfs push --all`, or `upload_file`)."
 ADVICE = {
     "missing": "Bring it back from a backup of the store, or " + AGAIN,
     "truncated": "Bring it back from a backup of the store, or " + AGAIN,
     "altered": "Bring it back from a backup of the store; or remove it there and " + AGAIN,
     "unreadable": "Look at the disk, then bring it back from a backup of the store.",
+    "terms": "Bring the rows back from a backup.",
     "formless": "Bring the rows back from a backup, or " + AGAIN,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """`key` is None for an object that has no stored form."""
+    """`key` is None for an object that has no plain form, `xet` for one that is not chunks."""
 
     id: int
     sha256: str
     size: int
     key: str | None
     stored: int | None
+    xet: str | None
 
 
 def check_large_files(look: Look, repo_id: int | None = None) -> Iterator[Finding]:
@@ -59,8 +60,10 @@ def _rows(look: Look, repo_id: int | None, after: int) -> list[_Row]:
             LargeObject.size,
             ObjectForm.key,
             ObjectForm.size.label("stored"),
+            XetFile.hash.label("xet"),
         )
         .outerjoin(ObjectForm, ObjectForm.object_id == LargeObject.id)
+        .outerjoin(XetFile, XetFile.object_id == LargeObject.id)
         .where(LargeObject.id > after)
         .order_by(LargeObject.id)
         .limit(AT_ONCE)
@@ -74,12 +77,19 @@ def _rows(look: Look, repo_id: int | None, after: int) -> list[_Row]:
 
 def _problem(look: Look, row: _Row) -> Problem | None:
     look.meter.add(objects=1)
-    if row.key is None:
+    if row.key is None and row.xet is None:
         return Problem("formless", f"The large file {row.sha256} has no stored form.")
+    problem = row.key and _plain_problem(look, row, row.key)
+    if problem or row.xet is None:
+        return problem or None
+    return terms_problem(look, row.id, row.size, row.xet)
+
+
+def _plain_problem(look: Look, row: _Row, key: str) -> Problem | None:
     if row.stored != row.size:
         words = f"The rows of {row.sha256} tell two sizes, {row.size} and {row.stored}."
         return Problem("formless", words)
-    return look.problem(row.key, row.size, row.sha256)
+    return look.problem(key, row.size, row.sha256)
 
 
 def _confirmed(look: Look, row: _Row) -> Iterator[Finding]:
@@ -89,30 +99,15 @@ def _confirmed(look: Look, row: _Row) -> Iterator[Finding]:
     if problem is None:
         return
     with look.hub.database.read() as session:
-        names, used = _users(session, row.id)
-    shown = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
-    message = f"{problem.message} It is used by {shown or 'nobody'}."
-    subject = row.key or row.sha256
+        names = users(session, [row.id])
+    message = f"{problem.message} It is used by {shown(names)}."
+    subject = row.sha256 if problem.code == "terms" else row.key or row.sha256
     repo = names[0] if names else ""
     yield Finding(
-        "error" if used else "note",
+        "error" if names else "note",
         f"object-{problem.code}",
         subject,
         message,
         repo,
-        ADVICE[problem.code] if used else "",
+        ADVICE[problem.code] if names else "",
     )
-
-
-def _users(session: Session, object_id: int) -> tuple[list[str], bool]:
-    """Repositories that link the object, and whether anybody may still need it."""
-    linked = select(ObjectLink.repo_id).where(ObjectLink.object_id == object_id)
-    waiting = select(PendingLink.repo_id).where(PendingLink.object_id == object_id)
-    columns = select(Repo.kind, Repo.full_name, Repo.deleted_at)
-    rows = session.execute(
-        columns.where(or_(Repo.id.in_(linked), Repo.id.in_(waiting)))
-        .order_by(Repo.id)
-        .limit(SHOWN + 1)
-    )
-    names = [label(kind, name, deleted=gone is not None) for kind, name, gone in rows]
-    return names, bool(names)

@@ -8,6 +8,7 @@ this release. Until 4 commits the hub is as empty as before.
 
 import io
 import json
+import secrets
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ from hub_server.upkeep.restore_rows import filling, first_content, load
 
 MARK = "cache/restore"
 EPOCH = "epoch"
+XET_EPOCH = "xet_epoch"
 CLASSES = ("lfs/", "pack/", "xorb/")
 KeyChange = Literal["kept", "changed"]
 
@@ -272,6 +274,7 @@ def _bring_rows(
             done.rows = load(connection, wanted.place, manifest, progress.step)
             done.key = _settle_key(connection, manifest, keys)
             done.epoch = _next_epoch(connection)
+            _end_xet_caches(connection)
             point("restore.filled")
     except DBAPIError as failure:
         said = str(failure.orig).strip().splitlines()[0]
@@ -297,3 +300,10 @@ def _next_epoch(connection: Connection) -> int:
     connection.execute(delete(Fact).where(Fact.name == EPOCH))
     connection.execute(insert(Fact).values(name=EPOCH, value=str(epoch)))
     return epoch
+
+
+def _end_xet_caches(connection: Connection) -> None:
+    """Clients build for weeks on xorbs they have sent, without asking whether they are there. At
+    another address they begin anew; the hub takes the one that it finds here."""
+    connection.execute(delete(Fact).where(Fact.name == XET_EPOCH))
+    connection.execute(insert(Fact).values(name=XET_EPOCH, value=secrets.token_hex(4)))

@@ -12,12 +12,14 @@ from hub_server.contents import Hub
 from hub_server.db import new_public_id
 from hub_server.db.facts import claim_fact
 from hub_server.db.tables.git import Pack
-from hub_server.db.tables.objects import LargeObject, ObjectForm
+from hub_server.db.tables.objects import ObjectForm
+from hub_server.db.tables.xet import Xorb
 from hub_server.errors import Conflict
+from hub_server.objects import xorb_key
 
 OWNER = "cache/owner"
 """Names the hub whose blobs these are; a bucket must not be collected by another."""
-PREFIXES = ("lfs/", "pack/")
+PREFIXES = ("lfs/", "pack/", "xorb/")
 AT_ONCE = 500
 
 
@@ -65,11 +67,14 @@ def unnamed(hub: Hub, *, before: datetime) -> Iterator[list[BlobInfo]]:
 
 
 def named(session: Session, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that a row names, in whatever state that row is."""
+    """Those of the keys that a row names, in whatever state that row is.
+
+    The row of a large file names no blob: its forms do, and it may be stored as chunks alone.
+    """
     found = set(session.scalars(select(ObjectForm.key).where(ObjectForm.key.in_(keys))))
-    sha256s = [key.removeprefix("lfs/") for key in keys if key.startswith("lfs/")]
-    rows = session.scalars(select(LargeObject.sha256).where(LargeObject.sha256.in_(sha256s)))
-    found.update(f"lfs/{sha256}" for sha256 in rows)
+    sha256s = [key.removeprefix("xorb/") for key in keys if key.startswith("xorb/")]
+    rows = session.scalars(select(Xorb.sha256).where(Xorb.sha256.in_(sha256s)))
+    found.update(xorb_key(sha256) for sha256 in rows)
     packs = {key: _pack_name(key) for key in keys if key.startswith("pack/")}
     known = set(session.scalars(select(Pack.name).where(Pack.name.in_(set(packs.values())))))
     return found | {key for key, name in packs.items() if name in known}

@@ -23,6 +23,7 @@ from hub_server.lfs import Pointer, format_pointer
 from hub_server.objects import Claim, Objects
 from hub_server.settings import Settings
 from hub_server.upkeep import Finding, Scope, fsck
+from tests.support.xorbs import make_file
 
 MakeStore = Callable[[], BlobStore]
 
@@ -56,6 +57,15 @@ class Place:
     def upload(self, repo: Repo, data: bytes) -> str:
         received = self.hub.incoming.receive(io.BytesIO(data), limit=len(data))
         return self.hub.objects.store_received(received, Claim(repo.id, self.ada.user_id)).sha256
+
+    def upload_chunks(self, repo: Repo, data: bytes) -> str:
+        """The same, in chunks alone, as the other door stores it."""
+        return make_file(self.hub, Claim(repo.id, self.ada.user_id), data, size=9000).oid
+
+    def write_chunks(self, repo: Repo, path: str, data: bytes) -> str:
+        oid = self.upload_chunks(repo, data)
+        self.write(repo, **{path: format_pointer(Pointer(oid, len(data)))})
+        return oid
 
     def write_large(self, repo: Repo, path: str, data: bytes) -> str:
         """Upload, then commit the pointer as a push does."""

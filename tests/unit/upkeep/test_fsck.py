@@ -1,5 +1,6 @@
 """Whatever is broken is named, once, with the repository it belongs to; nothing else is."""
 
+import io
 import json
 import threading
 from datetime import timedelta
@@ -16,9 +17,11 @@ from hub_server.db.tables.git import GitRef, Lease, Pack
 from hub_server.db.tables.jobs import Job
 from hub_server.db.tables.objects import LargeObject, ObjectForm, ObjectLink, Upload
 from hub_server.db.tables.repos import Repo
+from hub_server.db.tables.xet import XetFile, XetTerm, Xorb
 from hub_server.git import NewObject, Put, Signature, new_blob, new_commit, splice, write_pack
 from hub_server.gitstore import RefUpdate
 from hub_server.upkeep.findings import MOST, Finding
+from tests.support.xorbs import noise
 from tests.unit.upkeep.hubs import HARMS, Place, alter, oid_of, remove
 
 WHO = Signature("Ada", "ada@example.org", 1_700_000_000)
@@ -72,6 +75,94 @@ def test_damaged_large_files_are_named_with_all_who_use_them(place: Place) -> No
     assert place.errors(repo_id=whole.id) == []
     assert len(place.errors(repo_id=two.id)) == 3
     assert {each.code for each in place.errors(fast=True)} == {"object-truncated", "object-missing"}
+
+
+def test_damaged_xorbs_are_named_with_all_who_use_them(place: Place) -> None:
+    one, two, whole = place.repo("one"), place.repo("two"), place.fill("whole")
+    place.write_chunks(whole, "sound.bin", noise(50_000, 77))
+    assert place.fsck() == []
+    broken: dict[str, str] = {}
+    for number, (code, harm) in enumerate(HARMS):
+        before = place.keys("xorb/")
+        for repo in (one, two):
+            place.write_chunks(repo, f"{code}.bin", noise(50_000, number))
+        [key] = place.keys("xorb/") - before
+        harm(place.hub.blobs, key)
+        broken[key] = f"xorb-{code}"
+    found = place.errors()
+    assert {finding.subject: finding.code for finding in found} == broken
+    for finding in found:
+        assert "model/ada/one, model/ada/two" in finding.message
+        assert finding.advice
+    assert place.errors(repo_id=whole.id) == []
+    assert len(place.errors(repo_id=two.id)) == 3
+    assert {each.code for each in place.errors(fast=True)} == {"xorb-truncated", "xorb-missing"}
+    with place.hub.database.write() as session:
+        for table in (ObjectLink, XetTerm):
+            session.execute(delete(table))
+    assert {each.code for each in place.fsck() if each.code.startswith("xorb")} == set(
+        broken.values()
+    )
+    assert not [each for each in place.errors() if each.code.startswith("xorb")], "nobody needs it"
+
+
+def test_rows_of_files_that_are_no_longer_right(lite: Place) -> None:
+    repo = lite.repo()
+    oid = lite.write_chunks(repo, "a.bin", noise(200_000))
+    other = lite.write_chunks(repo, "b.bin", noise(90_000, 2))
+
+    def told(table: Any, **values: Any) -> tuple[set[str], set[str]]:
+        """The codes of a thorough look and of a fast one, while a row of the first file says so."""
+        with lite.hub.database.write() as session:
+            which = table.id == 1 if table in (Xorb, LargeObject) else table.object_id == 1
+            if table is XetTerm:
+                which = which & (XetTerm.position == 1)
+            columns = [getattr(table, name) for name in values]
+            kept = session.execute(select(*columns).where(which)).one()
+            session.execute(update(table).where(which).values(values))
+        found = codes(lite.errors()), codes(lite.errors(fast=True))
+        with lite.hub.database.write() as session:
+            session.execute(update(table).where(which).values(dict(zip(values, kept, strict=True))))
+        return found
+
+    wrong = {"object-terms"}
+    assert told(XetTerm, first_chunk=1) == (wrong, wrong)
+    assert told(XetTerm, end_chunk=99) == (wrong, wrong)
+    assert told(XetTerm, offset=5) == (wrong, wrong)
+    assert told(XetTerm, xorb_id=4) == (wrong, set()), "another xorb with as many bytes"
+    assert told(XetFile, hash="0" * 64) == (wrong, set())
+    assert all(wrong < found for found in told(LargeObject, size=1)), "and the pointer differs"
+    for values in (
+        {"chunks": 3},
+        {"size": 3},
+        {"hash": "1" * 64},
+        {"index": b"?" * 80},
+        {"index": b"?"},
+    ):
+        thorough, fast = told(Xorb, **values)
+        assert "xorb-index" in thorough & fast, values
+    with lite.hub.database.write() as session:
+        session.execute(delete(XetTerm).where(XetTerm.object_id == 2))
+        session.execute(delete(XetFile).where(XetFile.object_id == 2))
+    [found] = lite.errors()
+    assert (found.code, found.subject) == ("object-formless", other)
+    assert oid != other
+
+
+def test_a_xorb_whose_bytes_are_not_those_of_its_index(lite: Place) -> None:
+    """The hash is the recorded one, yet the chunks are others: the row was written wrongly."""
+    lite.write_chunks(lite.repo(), "a.bin", noise(20_000))
+    with lite.hub.database.write() as session:
+        row = session.scalars(select(Xorb)).one()
+        path = lite.hub.blobs.local_path(f"xorb/{row.sha256}")
+        assert path
+        body = bytearray(path.read_bytes())
+        body[100] ^= 1
+        row.sha256 = oid_of(bytes(body))
+        lite.hub.blobs.put(f"xorb/{row.sha256}", io.BytesIO(body))
+    [found] = lite.errors()
+    assert found.code == "xorb-index"
+    assert lite.errors(fast=True) == []
 
 
 def test_one_altered_object_is_told_by_its_id(lite: Place) -> None:

@@ -11,18 +11,21 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from hub_server import faults, git, repos
 from hub_server.db import now
 from hub_server.db.facts import write_fact
-from hub_server.db.tables.objects import LargeObject
+from hub_server.db.tables.objects import LargeObject, ObjectForm
 from hub_server.db.tables.repos import Repo
 from hub_server.db.tables.upkeep import DoomedBlob
+from hub_server.db.tables.xet import XetFile, Xorb, XorbRight
 from hub_server.errors import Unavailable
 from hub_server.gitstore import keep_blobs
-from hub_server.objects import Claim, UploadEnded, Wanted, expiry
+from hub_server.objects import Claim, UploadEnded, Wanted, expiry, xorb_expiry
 from hub_server.objects import store as objects_store
 from hub_server.upkeep import Doomed, ForeignStore, Plan, collect, collecting, preview, undo
+from tests.support.xorbs import kept, noise, packed
 from tests.unit.upkeep.hubs import Place, oid_of
 
 WEEK = timedelta(days=7)
@@ -30,7 +33,9 @@ AT_ONCE = timedelta(seconds=-3600)
 """A grace by which even what is being written is old, were it not for the rows."""
 MARKING = Plan(AT_ONCE, WEEK)
 REMOVING = Plan(AT_ONCE, timedelta(0))
-ORPHANS = (f"lfs/{'0' * 64}", "pack/77-00-none.pack", "pack/77-00-none.idx")
+ORPHANS = (
+    f"lfs/{'0' * 64}", f"xorb/{'0' * 64}", "pack/77-00-none.pack", "pack/77-00-none.idx",
+)  # fmt: skip
 
 
 def orphan(place: Place, key: str = ORPHANS[0]) -> None:
@@ -47,11 +52,11 @@ def run(place: Place, plan: Plan) -> dict[str, str]:
 
 
 def everything(place: Place) -> set[str]:
-    return place.keys("lfs/") | place.keys("pack/")
+    return place.keys("lfs/") | place.keys("pack/") | place.keys("xorb/")
 
 
 def test_marks_first_removes_later_and_keeps_all_that_rows_name(place: Place) -> None:
-    place.fill()
+    place.write_chunks(place.fill(), "chunks.bin", b"chunks" * 5000)
     kept = everything(place)
     for key in ORPHANS:
         orphan(place, key)
@@ -203,8 +208,9 @@ def test_cut_off_anywhere_and_done_again(lite: Place, point: str) -> None:
         faults.arm("")
     assert lite.errors() == []
     with lite.hub.database.read() as session:
-        placeholders = select(func.count()).select_from(LargeObject).where(LargeObject.size == 0)
-        assert session.scalar(placeholders) == 0
+        for table in (LargeObject, Xorb):
+            placeholders = select(func.count()).select_from(table).where(table.size == 0)
+            assert session.scalar(placeholders) == 0
     run(lite, REMOVING)
     assert not set(ORPHANS) & everything(lite)
     with lite.hub.database.read() as session:
@@ -258,6 +264,98 @@ def test_a_recorder_waits_for_the_collector_that_is_at_the_same_bytes(
     assert place.errors() == []
 
 
+def test_a_plain_form_without_a_row_goes_and_the_object_stays(place: Place) -> None:
+    """The row of a large file does not name its plain bytes: it may be stored as chunks."""
+    repo = place.repo()
+    data = noise(30_000)
+    oid = place.write_large(repo, "a.bin", data)
+    place.upload_chunks(repo, data)
+    assert run(place, REMOVING) == {}
+    with place.hub.database.write() as session:
+        session.execute(delete(ObjectForm))
+    assert run(place, REMOVING) == {f"lfs/{oid}": "removed"}
+    with place.hub.objects.open(oid) as reader:
+        assert reader.read() == data
+    assert place.upload(repo, data) == oid
+    assert run(place, REMOVING) == {}
+    assert place.read(f"lfs/{oid}") == data
+    assert place.errors() == []
+
+
+def test_plain_bytes_that_come_while_they_are_removed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object is stored as chunks, so its row is there; whoever records the plain form waits."""
+    repo = place.repo()
+    data = noise(30_000)
+    oid = place.write_chunks(repo, "a.bin", data)
+    key = f"lfs/{oid}"
+    place.hub.blobs.put(key, io.BytesIO(data))
+    with pytest.raises(Unavailable, match="send it again"):
+        recorded_meanwhile(
+            place, monkeypatch, key,
+            lambda: place.hub.objects.keep(Claim(repo.id, place.ada.user_id), oid, len(data)),
+        )  # fmt: skip
+    with place.hub.database.read() as session:
+        assert hub_info(place, session, oid) == (False, True)
+    with place.hub.objects.open(oid) as reader:
+        assert reader.read() == data
+    assert place.upload(repo, data) == oid
+    assert place.errors() == []
+
+
+def hub_info(place: Place, session: Session, oid: str) -> tuple[bool, bool]:
+    info = place.hub.objects.lookup(session, oid)
+    assert info
+    return info.plain, info.xet is not None
+
+
+def test_a_xorb_that_comes_while_its_bytes_are_removed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender stands between blob and row, and waits for the collector."""
+    chunks = [noise(9000, 1), noise(9000, 2)]
+    received, index = packed(place.hub, chunks)
+    key = f"xorb/{received.digest}"
+    place.hub.blobs.put(key, received.path)
+    if place.hub.blobs.local_path(key) is not None:  # a directory takes the bytes in once more
+        monkeypatch.setattr(place.hub.blobs, "adopt", lambda key, path: path.unlink())
+    with pytest.raises(Unavailable, match="send it again"):
+        recorded_meanwhile(
+            place, monkeypatch, key, lambda: place.hub.objects.xorbs.keep(received, index, None)
+        )
+    monkeypatch.undo()
+    stored = kept(place.hub, chunks)
+    assert run(place, REMOVING) == {}
+    assert stored.key in everything(place)
+    assert place.errors() == []
+
+
+def recorded_meanwhile(
+    place: Place, monkeypatch: pytest.MonkeyPatch, key: str, record: Callable[[], object]
+) -> None:
+    """Record what `key` holds while the collector is about to remove it."""
+    inside, done = threading.Event(), threading.Event()
+    real = type(place.hub.blobs).delete
+
+    def slow(store: Any, asked: str) -> None:
+        if asked == key:
+            inside.set()
+            time.sleep(0.5)
+            assert not done.is_set(), "the row was recorded in the middle of the removal"
+        real(store, asked)
+
+    monkeypatch.setattr(type(place.hub.blobs), "delete", slow)
+    collector = threading.Thread(target=run, args=(place, REMOVING))
+    collector.start()
+    assert inside.wait(20)
+    try:
+        record()
+    finally:
+        done.set()
+        collector.join()
+
+
 class Load:
     """Threads that write, remove and write again, and what they were told is stored."""
 
@@ -300,6 +398,29 @@ class Load:
 
         return step
 
+    def write_chunks(self, repo: Repo) -> Callable[[random.Random], None]:
+        """The same contents as chunks, from xorbs that others send too."""
+
+        def step(chance: random.Random) -> None:
+            data = b"%d" % chance.randrange(4) * 700
+            path = f"x{chance.randrange(3)}.bin"
+            self.place.write_chunks(repo, path, data)
+            self.files[repo.id, path] = data
+
+        return step
+
+    def slim(self, _: random.Random) -> None:
+        """Plain forms go where there are chunks, xorbs where no file uses them."""
+        database = self.place.hub.database
+        with database.write() as session:
+            session.execute(
+                delete(ObjectForm).where(ObjectForm.object_id.in_(select(XetFile.object_id)))
+            )
+        xorb_expiry.mark_idle_xorbs(database)
+        with database.write() as session:
+            session.execute(delete(XorbRight))
+        xorb_expiry.collect_idle_xorbs(database, before=now() + timedelta(hours=1))
+
     def forget(self, repo: Repo) -> Callable[[random.Random], None]:
         """Upload without a commit, take it away, let the row go at once."""
 
@@ -325,6 +446,21 @@ class Load:
 
     def collect(self, _: random.Random) -> None:
         run(self.place, REMOVING)
+
+
+def test_no_chunks_that_were_acknowledged_are_ever_removed(place: Place) -> None:
+    one, two, three = (place.repo(name) for name in ("one", "two", "three"))
+    load = Load(place, 4)
+    load.run(
+        load.write_chunks(one), load.write_chunks(two), load.write_large(two), load.forget(three),
+        load.slim, load.collect, load.collect,
+    )  # fmt: skip
+    assert load.failures == []
+    assert len(load.files) > 4
+    assert place.errors() == []
+    for data in load.files.values():
+        with place.hub.objects.open(oid_of(data), size=len(data)) as reader:
+            assert reader.read() == data
 
 
 def test_nothing_that_was_acknowledged_is_ever_removed(place: Place) -> None:

@@ -26,6 +26,7 @@ from tests.support.transfers import (
     put_large,
     upload_link,
 )
+from tests.support.xetclient import Sent, XetClient
 
 MakeHub = Callable[..., LiveHub]
 SLOW = 100
@@ -83,6 +84,33 @@ def test_a_hundred_slow_uploads_of_large_files(small_pool: tuple[LiveHub, LiveUs
         for number, each in enumerate(slow):
             each.send(data[500 * number :] + bytes([number]))
             assert each.head()[0] == 200
+
+
+@pytest.mark.parametrize("shards", [False, True])
+def test_a_hundred_slow_uploads_by_xet(
+    small_pool: tuple[LiveHub, LiveUser, str], *, shards: bool
+) -> None:
+    hub, ada, repo = small_pool
+    slow: list[SlowClient] = []
+    with ada.client() as client:
+        mine, sent = XetClient(client, f"models/{repo}"), Sent.fresh()
+        token = mine.token()
+        body = sent.shard() if shards else sent.xorb.body
+        path = "/v2/shards" if shards else f"/v1/xorbs/default/{sent.xorb.name}"
+        headers = {"Authorization": f"Bearer {token['accessToken']}"}
+        if shards:
+            assert mine.put_xorb(sent.xorb).is_success
+        with standing_still(slow):
+            for _ in range(SLOW):
+                slow.append(SlowClient("POST", token["casUrl"] + path, headers, length=len(body)))
+                slow[-1].send(body[: len(body) // 2])
+            pages_are_quick(hub, ada, repo)
+            for each in slow:
+                each.send(body[len(body) // 2 :])
+            assert [each.head()[0] for each in slow] == [200] * SLOW
+        assert mine.put_shard(sent.shard()).is_success
+        assert mine.commit(sent).is_success
+        assert mine.read(sent.file.name) == sent.data
 
 
 def test_a_hundred_slow_pushes(

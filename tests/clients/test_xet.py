@@ -3,11 +3,13 @@
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.clients.test_old_client import PYTHON as OLD_PYTHON
 from tests.support.gitclient import GitClient
 from tests.support.scripts import Computer, ScriptFailed
 from tests.support.server import LiveHub, LiveUser
@@ -78,6 +80,22 @@ def test_single_files(hub: LiveHub, ada: LiveUser, computer: MakeComputer) -> No
         other.run(DOWNLOAD, repo, "dataset", *files)
         for name, data in files.items():
             assert (other.folder / "got" / name).read_bytes() == data
+
+
+def test_a_client_that_negotiates(hub: LiveHub, ada: LiveUser, computer: MakeComputer) -> None:
+    """Up to version 1.19 the client asks the batch API, and is offered Xet there."""
+    repo, mine = ada.make_repo(), computer(ada)
+    old = replace(mine, python=str(OLD_PYTHON))
+    data = os.urandom(3 * MB)
+    (old.folder / "a.bin").write_bytes(data)
+    before = stored(hub)
+    old.run(UPLOAD, repo, "model", "a.bin")
+    old.run(DOWNLOAD, repo, "model", "a.bin")
+    assert (old.folder / "got" / "a.bin").read_bytes() == data
+    assert sum(stored(hub).values()) - sum(before.values()) >= 3 * MB
+    with hub.client() as client:
+        name = client.head(f"/{repo}/resolve/main/a.bin").headers["x-xet-hash"]
+    assert len(name) == 64
 
 
 def test_folders(hub: LiveHub, ada: LiveUser, computer: MakeComputer) -> None:

@@ -68,6 +68,25 @@ def accept_push(
     Raises only what concerns the request as a whole: permission lost meanwhile, storage full or
     not answering. Until the landing nothing that a reader can see has changed.
     """
+    idle = [command for command in push.commands if command.is_idle]
+    rest = replace(push, commands=tuple(each for each in push.commands if not each.is_idle))
+    results = _taken_in(hub, caller, repo, rest, body) if rest.commands else PushResults()
+    return _with_idle(results, idle) if idle else results
+
+
+def _with_idle(results: PushResults, idle: Sequence[Command]) -> PushResults:
+    """Deleting what is not there succeeds with a warning, as at a repository of Git's own: it is
+    also what a client sends whose first try was cut off."""
+    names = [command.name for command in idle]
+    told = [f"warning: there is no {name.decode(errors='replace')} to delete" for name in names]
+    return PushResults(
+        results.refs | dict.fromkeys(names), results.unpack, [*results.messages, *told]
+    )
+
+
+def _taken_in(
+    hub: Hub, caller: Caller, repo: ContentFacts, push: Push, body: BinaryIO
+) -> PushResults:
     view = hub.git.open(repo.id, default_branch=repo.default_branch)
     refused = dict(_refused_names(push, view))
     faults.point("push.read")

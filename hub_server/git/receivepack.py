@@ -43,6 +43,11 @@ class Command:
     def deletes(self) -> bool:
         return self.new == NULL_ID
 
+    @property
+    def is_idle(self) -> bool:
+        """What git sends to delete a ref, named in full, that it has not seen here."""
+        return self.creates and self.deletes
+
 
 @dataclass(frozen=True, slots=True)
 class Push:
@@ -123,8 +128,6 @@ def _command(text: bytes) -> Command:
     if match is None:
         raise BadProtocol("Not a ref update: {line}", line=_text(text[:100]))
     old, new, name = match.groups()
-    if old == new == NULL_ID.encode():
-        raise BadProtocol("A ref update from nothing to nothing")
     return Command(name, old.decode(), new.decode())
 
 

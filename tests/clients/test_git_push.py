@@ -90,6 +90,21 @@ def test_force(git: GitClient, clone: Clone):
     assert git.remote_refs(clone.url)["refs/heads/main"] == tip
 
 
+def test_deleting_what_is_not_there_is_no_failure(git: GitClient, clone: Clone):
+    """A push that was cut off after it landed is tried again like this."""
+    git.commit(clone.work, {"a.txt": "a"})
+    git("push", "-q", "origin", "HEAD:main", "HEAD:refs/heads/dev", cwd=clone.work)
+    said = git.said("push", "origin", "--delete", "refs/tags/never", cwd=clone.work)
+    assert "warning: there is no refs/tags/never to delete" in said
+    said = git.said(
+        "push", "origin", ":refs/heads/never", ":refs/heads/dev", "HEAD:refs/heads/new",
+        cwd=clone.work,
+    )  # fmt: skip
+    assert "warning: there is no refs/heads/never to delete" in said
+    listed = git("ls-remote", clone.url)
+    assert ("refs/heads/new" in listed, "refs/heads/dev" in listed) == (True, False)
+
+
 def test_the_default_branch_is_not_deleted(git: GitClient, clone: Clone):
     said = git.refused("push", "origin", ":main", cwd=clone.work)
     assert "default branch" in said

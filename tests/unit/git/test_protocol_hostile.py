@@ -239,7 +239,6 @@ def test_a_tail_after_the_pack_and_a_wrong_checksum(send: Callable[..., Quaranti
         pkt_lines("hello"),
         pkt_lines(f"{'0' * 40} {'1' * 40}"),
         pkt_lines(f"{'0' * 40} {'1' * 40} refs/heads/a\0caps"),
-        commands([f"{'0' * 40} {'0' * 40} refs/heads/a"]),
         commands([f"{'0' * 40} {'1' * 40} refs/heads/a"] * 2),
         commands([f"{'G' * 40} {'1' * 40} refs/heads/a"]),
         commands([f"{'0' * 40} {'1' * 40} refs/heads/a"], "object-format=sha256"),

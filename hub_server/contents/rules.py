@@ -84,7 +84,7 @@ class InvalidCard(RuleBroken, BadRequest):
         super().__init__(
             "Invalid metadata in README.md: {problems}",
             problems="; ".join(problems),
-            details=problems,
+            details=["Correct the block at the top of README.md, commit, and push again."],
         )
         self.body: dict[str, Any] = dict(report.as_json())
 

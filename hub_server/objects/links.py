@@ -138,7 +138,7 @@ def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict
     """
     found: dict[str, ObjectInfo] = {}
     for some in portions(sorted(set(sha256s))):
-        if caller.user_id is not None and not _is_narrow(caller):
+        if caller.user_id is not None and not is_narrow(caller):
             mine = (ObjectLink.uploader_id, PendingLink.user_id)
             uploaded = or_(
                 exists().where(ObjectLink.object_id == LargeObject.id, mine[0] == caller.user_id),
@@ -162,7 +162,8 @@ def provable(session: Session, caller: Caller, sha256s: Collection[str]) -> dict
     return found
 
 
-def _is_narrow(caller: Caller) -> bool:
+def is_narrow(caller: Caller) -> bool:
+    """Whether it came with a token that may less than its user."""
     return caller.token is not None and caller.token.role == "fine-grained"
 
 

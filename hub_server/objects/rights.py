@@ -14,7 +14,7 @@ from hub_server.accounts import Caller
 from hub_server.db import insert_ignore, now, upsert
 from hub_server.db.tables.objects import LargeObject
 from hub_server.db.tables.xet import XetTerm, Xorb, XorbRight
-from hub_server.objects.links import portions, provable
+from hub_server.objects.links import is_narrow, portions, provable
 from hub_server.objects.ranges import Ranges, covers, from_text, merged, to_text
 
 LIFETIME = timedelta(days=30)
@@ -28,14 +28,16 @@ def usable(
     """By hash of a xorb, the chunks the caller may build on now; xorbs without any are left out.
 
     With `offered` False, what dedup answers offered does not count: an answer that counted it
-    would renew itself for ever.
+    would renew itself for ever. Nor does what was sent with greater rights than a fine-grained
+    token has; to build on that, a client must know the hashes of its chunks.
     """
     found: dict[str, Ranges] = {}
+    user_id = None if not offered and is_narrow(caller) else caller.user_id
     for some in portions(sorted(set(hashes))):
         columns = select(Xorb.id, Xorb.hash, Xorb.chunks).where(Xorb.hash.in_(some))
         rows = session.execute(columns).all()
         counts = {row.id: row.chunks for row in rows}
-        spans = _by_rights(session, caller.user_id, counts, offered=offered)
+        spans = _by_rights(session, user_id, counts, offered=offered)
         rest = [xorb for xorb, count in counts.items() if not _whole(spans[xorb], count)]
         for xorb, span in _by_reading(session, caller, rest):
             spans[xorb].append(span)

@@ -7,15 +7,17 @@ import pytest
 from sqlalchemy import select, update
 
 from hub_server import xet
-from hub_server.accounts import ANONYMOUS
+from hub_server.accounts import ANONYMOUS, authenticate_token, users
+from hub_server.accounts.scopes import Scope
 from hub_server.chunks import to_text
 from hub_server.db import now
 from hub_server.db.tables.repos import Repo
 from hub_server.db.tables.xet import XorbRight
 from hub_server.errors import NotFound
 from hub_server.xet import XorbUnknown
-from tests.support.xetclient import File, Term, Xorb, shard
-from tests.unit.xet.conftest import MakeRepo, Scene
+from tests.support.people import make_token
+from tests.support.xetclient import File, Sent, Term, Xorb, shard
+from tests.unit.xet.conftest import MakeRepo, Scene, place_of
 
 
 def xorbs(count: int, size: int = 150_000) -> list[Xorb]:
@@ -73,7 +75,26 @@ def test_nobody_is_offered_anything(scene: Scene, make: MakeRepo) -> None:
     bobs, (xorb,) = make("bob"), xorbs(1)
     scene.put_pieces(scene.grant("bob", bobs), xorb)
     token = xet.issue_read(scene.hub, ANONYMOUS, bobs)
-    place = xet.Place(*token.path.split("/")[-2:])
-    grant = xet.open_grant(scene.hub, place, token.text, "read")
+    grant = xet.open_grant(scene.hub, place_of(token.path), token.text, "read")
     with pytest.raises(NotFound):
         xet.offer(scene.hub, grant, first_chunk(xorb))
+
+
+def test_a_narrow_token_is_offered_what_it_can_read(scene: Scene, make: MakeRepo) -> None:
+    """Its user has sent more, with greater rights."""
+    mine, other = xorbs(2)
+    scene.put_pieces(scene.grant("ada"), mine)
+    scene.put_pieces(scene.grant("ada", make("ada", "other", private=True)), other)
+    scope = Scope("repo.write", "ada/tiny", repo_id=scene.repo.id)
+    with scene.hub.database.write() as session:
+        ada = users.user_named(session, "ada")
+        secret = make_token(session, ada, role="fine-grained", scopes=(scope,))
+    with scene.hub.database.read() as session:
+        who = authenticate_token(session, secret)
+    token = xet.issue_write(scene.hub, who, scene.repo, "main")
+    grant = xet.open_grant(scene.hub, place_of(token.path), token.text, "write")
+    assert xet.offer(scene.hub, grant, first_chunk(mine))
+    with pytest.raises(NotFound):
+        xet.offer(scene.hub, grant, first_chunk(other))
+    fresh = Sent.fresh(20_000)
+    assert scene.put(grant, fresh)  # what it sends itself it may build on

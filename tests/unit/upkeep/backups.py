@@ -30,6 +30,7 @@ from hub_server.upkeep.backup import Done, Order, back_up
 from hub_server.upkeep.restore import Restored, Target, plan, restore
 from tests.support.people import caller, make_org, make_token, make_user
 from tests.support.s3 import make_bucket
+from tests.support.xorbs import make_file, noise
 
 KEY = "a secret of these tests"
 _numbers = itertools.count()
@@ -64,6 +65,7 @@ class Place:
             repo = self.repo(f"ada/{kind}", kind, private=kind == "dataset")
             self.commit(repo, **{"a/ü.txt": kind, "b.txt": "b" * 5000})
             self.commit_large(repo, "big.bin", kind.encode() * 9000)
+            self.commit_chunks(repo, "chunks.bin", noise(50_000) + kind.encode() * 9000)
             contents.create_tag(self.hub, self.caller(), self.again(repo), "main", "v1")
 
     def repo(self, full_name: str, kind: Kind = "model", **options: Any) -> Repo:
@@ -91,6 +93,12 @@ class Place:
         found = self.hub.objects.store_received(received, Claim(repo.id, None))
         self._commit(repo, [AddLfs(path, found.sha256, found.size)])
         return found.sha256
+
+    def commit_chunks(self, repo: Repo, path: str, data: bytes) -> str:
+        """The same for a file that is stored as chunks alone; the sender has rights to them."""
+        made = make_file(self.hub, Claim(repo.id, self.caller().user_id), data, size=9000)
+        self._commit(repo, [AddLfs(path, made.oid, len(data))])
+        return made.oid
 
     def _commit(self, repo: Repo, operations: list[Any]) -> str:
         request = CommitRequest("main", operations, "change")
@@ -121,7 +129,7 @@ class Place:
     def contents(self) -> dict[str, bytes]:
         """Every blob but derived ones."""
         found = {}
-        for top in ("lfs/", "pack/"):
+        for top in ("lfs/", "pack/", "xorb/"):
             for info in self.blobs.list(top):
                 with self.blobs.open(info.key) as file:
                     found[info.key] = file.read()

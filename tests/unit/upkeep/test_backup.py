@@ -18,6 +18,7 @@ from hub_server.db.tables.accounts import BrowserSession, Token
 from hub_server.db.tables.git import Lease, Pack
 from hub_server.db.tables.jobs import Fact
 from hub_server.db.tables.objects import LargeObject, ObjectForm
+from hub_server.db.tables.xet import XetFile, XetTerm, Xorb
 from hub_server.errors import Conflict, HubError
 from hub_server.gitstore import Heartbeat, blobs_are_kept
 from hub_server.keys import Keys
@@ -31,6 +32,7 @@ from hub_server.upkeep.backup_format import (
 )
 from hub_server.upkeep.restore import NotEmpty
 from tests.support import rows as any_rows
+from tests.support.xorbs import noise
 from tests.unit.upkeep.backups import KEY, MakePlace, Place, make_place
 
 __all__ = ["make_place"]
@@ -75,6 +77,31 @@ def test_everything_comes_back_on_either_kind(
     same(filled, again)
 
 
+def test_files_of_chunks_come_back(filled: Place, make_place: MakePlace, tmp_path: Path) -> None:
+    """And clients, who think they know what the hub has, are led to another address."""
+    with filled.database.write() as session:
+        write_fact(session, "xet_epoch", "0123abcd")
+    filled.back_up(tmp_path / "backup")
+    other = make_place("postgres" if filled.database.is_sqlite else "sqlite", empty=True)
+    other.restore(tmp_path / "backup")
+    assert any(key.startswith("xorb/") for key in other.contents())
+    with filled.database.read() as session:
+        oids = session.scalars(select(LargeObject.sha256)).all()
+        chunked = session.scalar(select(func.count()).select_from(XetFile))
+    assert (len(oids), chunked) == (6, 3)
+    for oid in oids:
+        with filled.hub.objects.open(oid) as one, other.hub.objects.open(oid) as two:
+            assert one.read() == two.read()
+    with other.database.read() as session:
+        epoch = read_fact(session, "xet_epoch")
+    assert epoch
+    assert len(epoch) == 8
+    assert epoch != "0123abcd"
+    oid = other.commit_chunks(other.repo("ada/more"), "x.bin", noise(50_000) + b"new" * 9000)
+    with other.hub.objects.open(oid) as reader:
+        assert reader.read().endswith(b"newnew")
+
+
 def test_the_restored_hub_goes_on(filled: Place, make_place: MakePlace, tmp_path: Path) -> None:
     """New rows get ids of their own, and histories grow where they were."""
     filled.back_up(tmp_path / "backup")
@@ -96,6 +123,8 @@ def test_every_kind_of_value_comes_back(make_place: MakePlace, tmp_path: Path) -
         session.execute(update(Pack).values(state="live"))
         for form in session.scalars(select(ObjectForm)):
             form.key = f"lfs/{form.object_id:064x}"
+        for xorb in session.scalars(select(Xorb)):
+            xorb.sha256 = f"{xorb.id:064x}"
     assert not first.back_up(tmp_path / "one").whole
     second = make_place("postgres", empty=True)
     with pytest.raises(NotEmpty):
@@ -430,7 +459,12 @@ def test_a_backup_of_a_later_release_is_refused(
 def test_a_backup_of_an_earlier_release_comes_back(
     lite: Place, make_place: MakePlace, tmp_path: Path
 ) -> None:
-    """Its schema is made first, filled, then upgraded."""
+    """Its schema is made first, filled, then upgraded; it knew no chunks."""
+    with lite.database.write() as session:
+        for table in (XetTerm, XetFile, Xorb):
+            session.execute(delete(table))
+    for info in list(lite.blobs.list("xorb/")):
+        lite.blobs.delete(info.key)
     done = lite.back_up(tmp_path / "backup")
     place = tmp_path / "backup/snapshots" / done.snapshot
     manifest = Manifest.read(place)

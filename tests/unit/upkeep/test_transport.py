@@ -24,6 +24,7 @@ from hub_server.upkeep.exporting import every_repository, export, folder_of
 from hub_server.upkeep.import_source import NotImportable
 from hub_server.upkeep.importing import Imported, Wish, import_repository
 from tests.support.gitclient import GitClient
+from tests.support.xorbs import noise
 from tests.unit.upkeep.backups import MakePlace, Place, make_place
 
 __all__ = ["make_place"]
@@ -76,12 +77,13 @@ def test_an_export_is_cloned_by_git_and_git_lfs(
 ) -> None:
     repo = place.named("ada/model")
     done = export(place.hub, repo, tmp_path / "out")
-    assert (done.refs, done.large_files, done.missing) == (2, 1, [])
+    assert (done.refs, done.large_files, done.missing) == (2, 2, [])
     assert refs_of(git_lfs, tmp_path / "out") == place.refs(repo)
     assert "dangling" not in git_lfs("fsck", "--strict", cwd=tmp_path / "out")
     git_lfs("lfs", "fsck", cwd=tmp_path / "out")
     clone = git_lfs.clone(str(tmp_path / "out"), "clone")
     assert (clone / "big.bin").read_bytes() == b"model" * 9000
+    assert (clone / "chunks.bin").read_bytes()[-45_000:] == b"model" * 9000
     assert (clone / "a/ü.txt").read_text() == "model"
     metadata = json.loads((tmp_path / "out/hub.json").read_text())
     assert (metadata["full_name"], metadata["private"]) == ("ada/model", False)
@@ -97,7 +99,7 @@ def test_what_was_exported_comes_in_again_as_it_was(place: Place, tmp_path: Path
     again = place.named("ada/new", "dataset")
     assert place.refs(again) == place.refs(repo)
     assert (again.private, again.gated, again.head) == (True, "manual", repo.head)
-    assert (done.large_files, done.missing) == (1, [])
+    assert (done.large_files, done.missing) == (2, [])
     assert again.created_by == place.caller().user_id
     bring(place, tmp_path / "out", "ada/less")
     assert PULL not in place.refs(place.named("ada/less", "dataset"))
@@ -142,9 +144,15 @@ def test_lost_and_damaged_large_files_are_named(lite: Place, tmp_path: Path) -> 
     path = lite.blobs.local_path(f"lfs/{bad}")
     assert path
     path.write_bytes(b"b4d!" * 5000)
+    chunks = lite.commit_chunks(repo, "lost-chunks.bin", noise(50_000, 9))
+    with lite.database.read() as session:
+        found = lite.hub.objects.xet_files.of(session, chunks)
+        assert found
+        terms = lite.hub.objects.xet_files.terms(session, found.object_id)
+    lite.blobs.delete(terms[-1].xorb.key)
     done = export(lite.hub, repo, tmp_path / "out")
-    assert sorted(done.missing) == sorted([lost, bad])
-    assert done.large_files == 1
+    assert sorted(done.missing) == sorted([lost, bad, chunks])
+    assert done.large_files == 2
 
 
 def test_every_repository_at_once(lite: Place, git_lfs: GitClient, tmp_path: Path) -> None:

@@ -342,15 +342,6 @@ def list_linked(
     return [LinkedObject(*row) for row in session.execute(statement)]
 
 
-def linked_size(session: Session, repo_id: int) -> int:
-    """Bytes of all large files the repository may use."""
-    total = select(func.coalesce(func.sum(LargeObject.size), 0))
-    mine = ObjectLink.object_id == LargeObject.id
-    return int(
-        session.scalar(total.join(ObjectLink, mine).where(ObjectLink.repo_id == repo_id)) or 0
-    )
-
-
 T = TypeVar("T")
 
 

@@ -20,7 +20,7 @@ from hub_server.blobs import (
 )
 from hub_server.db import Database
 from hub_server.errors import Lost, Unavailable
-from hub_server.objects import links, uploads, xet_files
+from hub_server.objects import links, storage, uploads, xet_files
 from hub_server.objects.access import Claim, authorize
 from hub_server.objects.hashing import PrefixHashes
 from hub_server.objects.links import ObjectInfo, object_key
@@ -48,7 +48,7 @@ class Objects:
     removed = staticmethod(links.removed)
     copy_links = staticmethod(links.copy_links)
     list_linked = staticmethod(links.list_linked)
-    linked_size = staticmethod(links.linked_size)
+    linked_size = staticmethod(storage.linked_size)
     count_pending = staticmethod(links.count_pending)
 
     def __init__(

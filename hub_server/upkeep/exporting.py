@@ -175,6 +175,7 @@ def _copy_out(hub: Hub, oid: str, path: Path) -> int | None:
                 file.write(chunk)
                 size += len(chunk)
     except Lost:
+        fresh.unlink(missing_ok=True)
         return None
     if digest.hexdigest() != oid:
         fresh.unlink()

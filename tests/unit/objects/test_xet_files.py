@@ -202,3 +202,18 @@ def test_many_record_the_same_file_at_once(hub: LargeFileHub, ada: int, repo: in
     assert len({(each.info.id, each.info.xet) for each in made}) == 1
     assert rows(hub, LargeObject, XetFile, ObjectLink) == [1, 1, 1]
     assert hub.read(OID) == DATA
+
+
+def test_shared_chunks_are_counted_once(hub: LargeFileHub, ada: int, repo: int) -> None:
+    xorb = kept(hub, pieces(DATA), ada)
+    spans = [[(0, 4)], [(0, 4), (8, 10)], [(2, 6), (2, 6)], [(3, 4)], [(8, 10), (0, 1)]]
+    for runs in spans:
+        data = b"".join(DATA[first * CHUNK : end * CHUNK] for first, end in runs)
+        record(hub, Claim(repo, ada), [Term(xorb, *run) for run in runs], data)
+    hub.objects.store_received(hub.received(b"plain"), Claim(repo, ada))
+    hub.objects.store_received(hub.received(DATA[: 4 * CHUNK]), Claim(repo, ada))
+    other = hub.repo(ada, "other")
+    record(hub, Claim(other, ada), [Term(xorb, 0, 4)], DATA[: 4 * CHUNK])
+    with hub.database.read() as session:
+        assert hub.objects.linked_size(session, repo) == 8 * CHUNK + 5
+        assert hub.objects.linked_size(session, other) == 4 * CHUNK

@@ -1,6 +1,6 @@
 """`make bench`: every figure beside its reference, measured in turns in one run.
 
-    python -m bench [NAME…]      git, large, downloads, commits, repack, backup, upkeep, start
+    python -m bench [NAME…]      git, large, xet, downloads, commits, repack, backup, upkeep, start
 
 Without a name all of them.
 
@@ -22,6 +22,7 @@ from bench import (
     repack,
     starting,
     upkeep,
+    xet,
 )
 from bench.table import SCALE, Table
 
@@ -30,6 +31,7 @@ PARTS = {
     "downloads": downloads.main,
     "commits": commits.main,
     "large": large_files.main,
+    "xet": xet.main,
     "git": git_wire.main,
     "repack": repack.main,
     "backup": backup.main,

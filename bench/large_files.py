@@ -23,7 +23,7 @@ def main(table: Table, folder: Path) -> None:
         ada = live.make_user("ada")
         repo = ada.make_repo("large")
         oid = _uploads(table, ada, repo, folder)
-        _commit(ada, repo, oid, SIZE)
+        commit(ada, repo, oid, SIZE)
         _downloads(table, live, repo, oid, reference)
         _memory(table, live, ada, repo, folder)
 
@@ -34,15 +34,15 @@ def _uploads(table: Table, ada: LiveUser, repo: str, folder: Path) -> str:
     oids = []
 
     def ours(number: int) -> float:
-        oids.append(_fill(source, SIZE, number))
-        path, *headers = _upload_address(ada, repo, oids[-1], SIZE)
+        oids.append(fill(source, SIZE, number))
+        path, *headers = upload_address(ada, repo, oids[-1], SIZE)
         connection = Connection(ada.hub.url)
-        took = timed(lambda: _expect(connection.put_file(path, source, *headers)))
+        took = timed(lambda: expect(connection.put_file(path, source, *headers)))
         connection.close()
         return took
 
     def theirs(number: int) -> float:
-        _fill(source, SIZE, 1000 + number)
+        fill(source, SIZE, 1000 + number)
         took = timed(lambda: _write_and_hash(source, copy))
         copy.unlink()
         return took
@@ -73,29 +73,29 @@ def _downloads(table: Table, live: BenchHub, repo: str, oid: str, reference: str
 
 def _memory(table: Table, live: BenchHub, ada: LiveUser, repo: str, folder: Path) -> None:
     source = folder / "huge"
-    oid = _fill(source, HUGE, 7)
-    path, *headers = _upload_address(ada, repo, oid, HUGE)
+    oid = fill(source, HUGE, 7)
+    path, *headers = upload_address(ada, repo, oid, HUGE)
     size = f"{HUGE / 1e9:.1f} GB"
     before = memory(live.pid)
     forget_peak(live.pid)
     connection = Connection(live.url)
-    took = timed(lambda: _expect(connection.put_file(path, source, *headers)))
+    took = timed(lambda: expect(connection.put_file(path, source, *headers)))
     grown = (memory(live.pid, "VmHWM") - before) / 1e6
     table.figure(f"memory growth, upload of {size}", grown, "MB", target="≤ 50")
     table.note(f"{HUGE / took / 1000:,.0f} MB/s")
     source.unlink()
-    _commit(ada, repo, oid, HUGE)
+    commit(ada, repo, oid, HUGE)
     before = memory(live.pid)
     forget_peak(live.pid)
     connection.send("GET", f"/{repo}/resolve/main/model.bin")
-    took = timed(lambda: _expect(connection.body()[0]))
+    took = timed(lambda: expect(connection.body()[0]))
     grown = (memory(live.pid, "VmHWM") - before) / 1e6
     table.figure(f"memory growth, download of {size}", grown, "MB", target="≤ 50")
     table.note(f"{HUGE / took / 1000:,.0f} MB/s")
     connection.close()
 
 
-def _upload_address(ada: LiveUser, repo: str, oid: str, size: int) -> list[str]:
+def upload_address(ada: LiveUser, repo: str, oid: str, size: int) -> list[str]:
     """Path with query, then the headers to send."""
     body = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": size}]}
     connection = Connection(ada.hub.url, f"Authorization: Bearer {ada.token}")
@@ -108,14 +108,14 @@ def _upload_address(ada: LiveUser, repo: str, oid: str, size: int) -> list[str]:
     connection.close()
     if isinstance(answer, bytes):
         answer = json.loads(answer)
-    _expect(status)
+    expect(status)
     action = answer["objects"][0]["actions"]["upload"]
     parts = urlsplit(action["href"])
     headers = [f"{name}: {value}" for name, value in action.get("header", {}).items()]
     return [f"{parts.path}?{parts.query}" if parts.query else parts.path, *headers]
 
 
-def _commit(ada: LiveUser, repo: str, oid: str, size: int) -> None:
+def commit(ada: LiveUser, repo: str, oid: str, size: int) -> None:
     value = {"path": "model.bin", "algo": "sha256", "oid": oid, "size": size}
     lines = [
         {"key": "header", "value": {"summary": "weights"}},
@@ -131,18 +131,18 @@ def _commit(ada: LiveUser, repo: str, oid: str, size: int) -> None:
         raise RuntimeError(answer.text)
 
 
-def _fill(path: Path, size: int, number: int) -> str:
+def fill(path: Path, size: int, number: int) -> str:
     """Random bytes, other ones for each number; their sha256. In the page cache afterwards."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for chunk in _chunks(size, number):
+        for chunk in chunks(size, number):
             digest.update(chunk)
             file.write(chunk)
         os.fsync(file.fileno())
     return digest.hexdigest()
 
 
-def _chunks(size: int, number: int) -> Iterator[bytes]:
+def chunks(size: int, number: int) -> Iterator[bytes]:
     block = os.urandom(BUFFER - 16)
     for place in range(0, size, BUFFER):
         yield (number.to_bytes(8) + place.to_bytes(8) + block)[: size - place]
@@ -159,12 +159,12 @@ def _write_and_hash(source: Path, target: Path) -> None:
 
 def _whole(connection: Connection) -> None:
     status, length = connection.body()
-    _expect(status)
+    expect(status)
     if length != SIZE:
         raise RuntimeError(f"{length} bytes of {SIZE}")
 
 
-def _expect(status: int) -> None:
+def expect(status: int) -> None:
     if status not in (200, 201):
         raise RuntimeError(f"the hub answered {status}")
 

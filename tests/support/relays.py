@@ -10,11 +10,13 @@ class Line:
     """`port` on the loopback interface leads to `target`, from `start` to `stop`.
 
     With `cut_after`, the connection that carries so many bytes breaks, once; later ones hold.
+    `asked` counts the bytes that came from clients.
     """
 
     def __init__(self, target: int, *, cut_after: int | None = None) -> None:
         self._target = ("127.0.0.1", target)
         self._left = cut_after
+        self.asked = 0
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self._sockets: list[socket.socket] = []
@@ -40,7 +42,7 @@ class Line:
             each.close()
         self._threads, self._sockets = [], []
 
-    def _run(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+    def _run(self, work: Callable[..., None], *arguments: socket.socket | bool) -> None:
         self._threads.append(threading.Thread(target=work, args=arguments))
         self._threads[-1].start()
 
@@ -53,13 +55,14 @@ class Line:
             except OSError:
                 return
             self._sockets.append(outside)
-            self._run(self._carry, inside, outside)
-            self._run(self._carry, outside, inside)
+            self._run(self._carry, inside, outside, True)
+            self._run(self._carry, outside, inside, False)
 
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+    def _carry(self, source: socket.socket, target: socket.socket, asking: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 target.sendall(data)
+                self.asked += len(data) if asking else 0
                 if self._left is not None:
                     self._left -= len(data)
                     if self._left < 0:

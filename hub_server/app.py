@@ -62,6 +62,8 @@ EXPOSED = (
 HOUR = 3600.0
 VALIDATORS = min(4, max(2, os.cpu_count() or 1))
 """Xorbs, and shards, that are checked at a time: more would only take memory."""
+REGISTRATIONS = 16
+"""Shards that take turns at it; what is known of their xorbs is in memory."""
 
 
 def build_hub(settings: Settings) -> Hub:
@@ -194,6 +196,7 @@ async def _lifespan(routes: FastAPI) -> AsyncIterator[None]:
     routes.state.generators = CapacityLimiter(max(2, hub.settings.threads // 2))
     routes.state.validators = CapacityLimiter(VALIDATORS)
     routes.state.registrars = CapacityLimiter(VALIDATORS)
+    routes.state.registrations = CapacityLimiter(REGISTRATIONS)
     working = make_worker(hub)
     thread = threading.Thread(target=working.run, name="jobs", daemon=True)
     heartbeat = Heartbeat(hub.database)

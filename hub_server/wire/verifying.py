@@ -1,12 +1,12 @@
 """Shards that take long: lines that tell how far their verification is, until it ends.
 
-Nothing waits for them in a thread but the one that does the work, and it stops when the client
-has gone.
+A few are under way at a time and take turns, so that nobody waits long behind large files; nothing
+goes on for a client that has gone.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from anyio import to_thread
 from fastapi import Request
@@ -21,6 +21,7 @@ LINE_EVERY = 10.0
 LOOK_EVERY = 0.5
 MEDIA_TYPE = "application/x-ndjson"
 SERVER_FAILED = 500
+DONE = object()
 
 
 async def finished(request: Request, work: Registration) -> bool:
@@ -41,10 +42,23 @@ async def progress(request: Request, work: Registration) -> Response:
 
 
 def _begin(request: Request, work: Registration) -> "asyncio.Task[bool]":
-    limiter = request.app.state.registrars
-    task = asyncio.ensure_future(to_thread.run_sync(work.run, limiter=limiter))
+    task = asyncio.ensure_future(_in_turns(request, work))
     task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it was looked at
     return task
+
+
+async def _in_turns(request: Request, work: Registration) -> bool:
+    state = request.app.state
+    async with state.registrations:
+        steps = work.steps()
+        while await to_thread.run_sync(_step, steps, limiter=state.registrars):
+            pass
+    return work.new
+
+
+def _step(steps: Iterator[None]) -> bool:
+    """Whether there is more to do."""
+    return next(steps, DONE) is not DONE
 
 
 async def _done(task: "asyncio.Task[bool]", seconds: float) -> bool:

@@ -7,7 +7,7 @@ bytes are read, and whoever waits for the end can see how far it is.
 import hashlib
 import io
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from hub_server.blobs import Received
 from hub_server.chunks import BadShard, Shard, read_shard
@@ -18,6 +18,7 @@ from hub_server.xet.parts import HubParts
 from hub_server.xet.tokens import Grant, still
 
 PIECE = 1024**2
+TURN = 512 * PIECE
 Known = dict[str, ObjectInfo]
 """By sha256."""
 
@@ -35,6 +36,7 @@ class Registration:
     def __init__(self, hub: HubParts, grant: Grant, body: Received) -> None:
         self.verified = 0
         self.total = 0
+        self.new = False
         self._hub = hub
         self._grant = grant
         self._body = body
@@ -50,6 +52,13 @@ class Registration:
         Raises BadShard, XorbUnknown, FileTooLarge, TooManyPending, Abandoned, and what permission
         says.
         """
+        for _ in self.steps():
+            pass
+        return self.new
+
+    def steps(self) -> Iterator[None]:
+        """The same in turns of a second at most, so that large files leave room for small ones;
+        `new` is the result. No turn begins where the one before raised."""
         files = self._checked(read_shard(self._bytes()))
         linked, readable = self._known(files)
         new = [file for file in files if not _is_done(linked.get(file.sha256), file)]
@@ -57,11 +66,12 @@ class Registration:
         doubtful = [file for file in new if not _is_proven(readable.get(file.sha256), file)]
         self.total = sum(file.size for file in doubtful)
         for file in doubtful:
-            self._verify(file)
+            yield from self._verify(file)
         still(self._hub, self._grant)
         for file in new:
             self._record(file)
-        return bool(new)
+            yield
+        self.new = bool(new)
 
     def _bytes(self) -> bytes:
         try:
@@ -96,15 +106,19 @@ class Registration:
         if have + len(more) > limit:
             raise TooManyPending(limit)
 
-    def _verify(self, file: CheckedFile) -> None:
+    def _verify(self, file: CheckedFile) -> Iterator[None]:
         """Put the file together and hash it, at the speed of the disk or of sha256."""
         digest = hashlib.sha256()
+        turn = self.verified + TURN
         with self._hub.objects.xet_files.read(_placed(file.terms), 0, file.size) as reader:
             while piece := reader.read(PIECE):
                 if self._stopped.is_set():
                     raise Abandoned
                 digest.update(piece)
                 self.verified += len(piece)
+                if self.verified >= turn:
+                    turn += TURN
+                    yield
         if digest.hexdigest() != file.sha256:
             raise BadShard(
                 "The file {hash} has the sha256 {found}, not {said}.",

@@ -16,6 +16,10 @@ from hub_server.objects import LINK_SECONDS, xorb_key
 from hub_server.xet.parts import HubParts
 
 KEY = "xet-bytes"
+ANSWER_HEADERS = {
+    "content-type": "application/octet-stream",
+    "content-disposition": "attachment",
+}
 _TEXT = re.compile(r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})\.(\d{1,18})\.([\w-]{43})", re.ASCII)
 
 
@@ -42,8 +46,13 @@ def bytes_path(keys: Keys, wanted: Bytes, *, seconds: int = LINK_SECONDS) -> str
 
 def direct_url(hub: HubParts, wanted: Bytes, *, seconds: int = LINK_SECONDS) -> str | None:
     """The same at the store itself, where clients may go there; it is as strict."""
-    key = xorb_key(wanted.sha256)
-    return hub.objects.blobs.url(key, seconds=seconds, start=wanted.start, length=wanted.length)
+    return hub.objects.blobs.url(
+        xorb_key(wanted.sha256),
+        seconds=seconds,
+        headers=ANSWER_HEADERS,
+        start=wanted.start,
+        length=wanted.length,
+    )
 
 
 def read_ticket(
@@ -77,8 +86,10 @@ def open_bytes(
 
 
 def file_of(hub: HubParts, wanted: Bytes) -> Path | None:
-    """The file itself, where the store is a directory."""
-    return hub.objects.blobs.local_path(xorb_key(wanted.sha256))
+    """The file itself, where the store is a directory and it is whole."""
+    key, blobs = xorb_key(wanted.sha256), hub.objects.blobs
+    path = blobs.local_path(key)
+    return path if path is not None and blobs.size(key) == wanted.size else None
 
 
 def _message(sha256: str, fields: str) -> bytes:

@@ -388,6 +388,24 @@ def test_links_open_exactly_their_bytes(mine: XetClient, sent: Sent) -> None:
     refused(mine.fetch(url.replace("bytes/", "bytes/0"), 0, span["end"]), 403)
 
 
+def test_bytes_that_the_store_has_lost(hub: LiveHub, mine: XetClient, sent: Sent) -> None:
+    """Told by every door, in words that clients do not retry; sending them again mends it."""
+    mine.put(sent)
+    (entry,) = mine.reconstruction(sent.file.name).json()["xorbs"][sent.xorb.name]
+    span = entry["ranges"][0]["bytes"]
+    digest = sha256(sent.xorb.body).hexdigest()
+    (stored,) = (hub.data_dir / "blobs" / "xorb").rglob(digest)
+    stored.unlink()
+    refused(mine.fetch(entry["url"], span["start"], span["end"]), 410)
+    name = mine.repo.removeprefix("models/")
+    refused(mine.client.get(f"/{name}/resolve/main/data.bin"), 410)
+    again = Sent.of(os.urandom(100_000) + sent.data)
+    mine.put_xorb(again.xorb)
+    refused(mine.put_shard(shard([File.of(Term(sent.xorb, 0, 1), Term(again.xorb, 0, 1))])), 410)
+    assert mine.put_xorb(sent.xorb).is_success
+    assert mine.read(sent.file.name) == sent.data
+
+
 def test_whether_a_xorb_is_known_is_not_told(
     mine: XetClient, theirs: XetClient, sent: Sent
 ) -> None:

@@ -65,7 +65,7 @@ def test_what_was_offered_stays_usable(scene: Scene, make: MakeRepo) -> None:
     mine = XorbRight.user_id == ada.claim.user_id
     with scene.hub.database.write() as session:
         right = session.scalars(select(XorbRight).where(mine)).one()
-        assert timedelta(days=5) < right.expires_at - now() <= timedelta(days=7)
+        assert timedelta(days=6) < right.expires_at - now() <= timedelta(days=8)
         right.expires_at = now() - timedelta(seconds=1)
     with pytest.raises(XorbUnknown):
         scene.registration(ada, shard([File.of(Term(xorb, 0, 3))])).run()

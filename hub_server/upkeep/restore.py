@@ -40,10 +40,10 @@ from hub_server.upkeep.backup_format import (
 )
 from hub_server.upkeep.progress import Progress, silent
 from hub_server.upkeep.restore_rows import filling, first_content, load
+from hub_server.xet import EPOCH as XET_EPOCH
 
 MARK = "cache/restore"
 EPOCH = "epoch"
-XET_EPOCH = "xet_epoch"
 CLASSES = ("lfs/", "pack/", "xorb/")
 KeyChange = Literal["kept", "changed"]
 

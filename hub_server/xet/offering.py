@@ -47,7 +47,7 @@ def offer(hub: HubParts, grant: Grant, chunk: str) -> bytes:
     expires = created - created % DAY + OFFER_SECONDS
     with hub.database.write() as session:
         until = datetime.fromtimestamp(expires + DAY, UTC)  # uploads that use it may take hours
-        for xorb, ranges in found:
+        for xorb, ranges in sorted(found, key=lambda each: each[0].id):  # rows are held
             hub.objects.xorbs.offer(session, user, xorb.id, ranges, until)
     key = secrets.token_bytes(32)
     offers = [_offer(xorb, ranges, key) for xorb, ranges in found]

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hub_server.jobs import enqueue
+from hub_server.objects.conversion import FIND
 from tests.support.gitclient import GitClient
 from tests.support.scripts import Computer
 from tests.support.server import LiveHub, LiveUser
@@ -333,3 +336,41 @@ def test_one_repository_of_both_kinds(
         for name, data in files.items():
             found = plain.get(f"/{repo}/resolve/main/{name}", headers={"range": "bytes=7-300006"})
             assert (found.status_code, found.content) == (206, data[7:300_007])
+
+
+def test_what_came_by_lfs_gets_the_other_door(
+    hub: LiveHub, ada: LiveUser, machine: MakeMachine, git_lfs: GitClient
+) -> None:
+    """In the background; clients find in it what they would send, and git-lfs still gets it."""
+    repo, data = ada.make_repo(), os.urandom(6 * MB)
+    clone = git_lfs.clone(ada.git_url(repo), "clone")
+    git_lfs("lfs", "track", "*.bin", cwd=clone)
+    git_lfs.commit(clone, {"a.bin": data, ".gitattributes": b"*.bin filter=lfs -text\n"})
+    git_lfs("push", "-q", "origin", "HEAD:main", cwd=clone)
+    with hub.writing() as session:
+        enqueue(session, FIND, key="test")
+    with ada.client() as client:
+        for _ in range(300):
+            (entry,) = client.post(
+                f"/api/models/{repo}/paths-info/main", json={"paths": ["a.bin"]}
+            ).json()
+            if "xetHash" in entry:
+                break
+            time.sleep(0.1)
+    for name in CLIENTS:
+        other = machine(None, name)
+        with requests(hub) as asked:
+            other.download(repo, "a.bin")
+        assert any("/reconstructions/" in each for each in asked), name
+        assert (other.folder / "got/a.bin").read_bytes() == data, name
+    mine = machine(ada)
+    changed = data[: 3 * MB] + os.urandom(1000) + data[3 * MB :]
+    (mine.folder / "b.bin").write_bytes(changed)
+    xorbs = hub.data_dir / "blobs" / "xorb"
+    before = {path for path in xorbs.rglob("*") if path.is_file()}
+    mine.upload(repo, "b.bin")
+    new = {path for path in xorbs.rglob("*") if path.is_file()} - before
+    assert 0 < sum(path.stat().st_size for path in new) < 300_000
+    again = git_lfs.clone(ada.git_url(repo), "again")
+    assert (again / "a.bin").read_bytes() == data
+    assert (again / "b.bin").read_bytes() == changed

@@ -143,11 +143,9 @@ def _downloads(table: Table, live: BenchHub, ada: LiveUser, folder: Path) -> Non
         return took / 1000
 
     def drained(repo: str) -> float:
-        connection = Connection(live.url)
-        connection.send("GET", f"/{repo}/resolve/main/model.bin")
-        took = timed(lambda: _whole(connection))
-        connection.close()
-        return took / 1000
+        begin = time.perf_counter()
+        assert _drain(live.url, f"/{repo}/resolve/main/model.bin") == SIZE
+        return time.perf_counter() - begin
 
     own, to_file, xet, lfs, xet_to_file = in_turns(
         client,
@@ -207,7 +205,7 @@ def _sent(line: Line, work: Callable[[], object]) -> int:
 
 
 def _at_once(table: Table, live: BenchHub, ada: LiveUser, folder: Path) -> None:
-    """Memory of the hub while several files come in and are put together again."""
+    """Memory of the hub while several files come in, and while they are put together again."""
     repo = ada.make_repo("once")
     with ExitStack() as stack:
         machines = [stack.enter_context(machine(ada, folder)) for _ in range(AT_ONCE)]
@@ -215,18 +213,33 @@ def _at_once(table: Table, live: BenchHub, ada: LiveUser, folder: Path) -> None:
             fill(mine.folder / f"{number}.bin", LARGE, 70 + number)
         with live.client() as client:
             client.get("/")
-        before = memory(live.pid)
-        forget_peak(live.pid)
-        begin = time.monotonic()
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            names = [f"{number}.bin" for number in range(AT_ONCE)]
-            list(pool.map(lambda mine, name: mine.run(UPLOAD, repo, name), machines, names))
-        took = time.monotonic() - begin
+        _growth(table, live, "uploads", lambda n: machines[n].run(UPLOAD, repo, f"{n}.bin"))
+    paths = [f"/{repo}/resolve/main/{number}.bin" for number in range(AT_ONCE)]
+    _growth(table, live, "plain GETs", lambda n: _drain(live.url, paths[n]))
+
+
+def _growth(table: Table, live: BenchHub, what: str, work: Callable[[int], object]) -> None:
+    """`work` of each number at once."""
+    before = memory(live.pid)
+    forget_peak(live.pid)
+    begin = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(work, range(AT_ONCE)))
+    took = time.monotonic() - begin
     grown = (memory(live.pid, "VmHWM") - before) / MB
-    words = f"memory growth, {AT_ONCE} uploads of {LARGE // MB} MB"
+    words = f"memory growth, {AT_ONCE} {what} of {LARGE // MB} MB"
     table.figure(words, grown, "MB", target="≤ 250")
-    table.note(f"{AT_ONCE * LARGE / took / MB:,.0f} MB/s in all; afterwards "
-               f"{(memory(live.pid) - before) / MB:+.0f} MB")  # fmt: skip
+    left = (memory(live.pid) - before) / MB
+    table.note(f"{AT_ONCE * LARGE / took / MB:,.0f} MB/s in all; afterwards {left:+.0f} MB")
+
+
+def _drain(url: str, path: str) -> int:
+    connection = Connection(url)
+    connection.send("GET", path)
+    status, length = connection.body()
+    connection.close()
+    expect(status)
+    return length
 
 
 def _validation(table: Table, folder: Path) -> None:
@@ -243,13 +256,6 @@ def _validation(table: Table, folder: Path) -> None:
     speed, sha256 = (len(body) / least(each) / 1000 for each in (own, other))
     table.figure("validation of stored chunks, a core", speed, "MB/s", target="≥ 400")
     table.note(f"sha256 of the same bytes {sha256:,.0f} MB/s")
-
-
-def _whole(connection: Connection) -> None:
-    status, length = connection.body()
-    expect(status)
-    if length != SIZE:
-        raise RuntimeError(f"{length} bytes of {SIZE}")
 
 
 def _speed(seconds: list[float]) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,9 +75,13 @@ def test_one_file(machines: tuple[Computer, Computer], hub: LiveHub, size: int) 
     one, two = machines
     repo = make_repo(one)
     digest = fill(one.folder / "a.bin", scaled(size))
+    begin = time.monotonic()
     one.run(UPLOAD, repo, "a.bin")
+    up = time.monotonic() - begin
     (one.folder / "a.bin").unlink()
     two.run(DOWNLOAD, repo, "a.bin")
+    down = time.monotonic() - begin - up
+    print(f"\n{scaled(size)} MB: {up:.1f} s up, {down:.1f} s down, with the start of Python")
     assert digest_of(two.folder / "got/a.bin") == digest
     if size < 1000:
         two.command(["node", str(JAVASCRIPT), "down", repo, "a.bin"])

@@ -1,17 +1,21 @@
 """Plain files become chunks while everybody reads them, and their plain form goes a week later."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, func, select, update
 
 from hub_server import faults
-from hub_server.blobs import StoreFull
+from hub_server.blobs import FileStore, StoreFull
 from hub_server.chunks import is_eligible, to_text
 from hub_server.db import now
 from hub_server.db.tables.jobs import Job
@@ -21,7 +25,7 @@ from hub_server.gitstore import keep_blobs
 from hub_server.jobs import Worker, enqueue
 from hub_server.objects import Claim, ObjectInfo, handlers
 from hub_server.objects.conversion import BOTH_FORMS, CONVERT, FIND, SLIM
-from tests.support.large_files import MIB, LargeFileHub, sha256
+from tests.support.large_files import MIB, LargeFileHub, MakeHub, sha256
 from tests.support.xorbs import cut, file_hash_of, make_file, noise
 
 EVERYWHERE = pytest.mark.parametrize("large_file_hub", ["file", "direct"], indirect=True)
@@ -366,3 +370,47 @@ def test_many_files_are_found_some_at_a_time(
     assert not any(info(hub, oid).plain for oid in oids)
     assert count(hub, ObjectForm) == 0
     assert count(hub, LargeObject) == 10
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["convert.packed:kill:n=4", "xorb.adopted:kill:n=6", "convert.verified:kill",
+     "convert.recorded:kill", "slim.verified:kill", "slim.dropped:kill"],
+)  # fmt: skip
+def test_killed_anywhere_and_taken_up_by_another(
+    make_large_file_hub: MakeHub, tmp_path: Path, small: None, fault: str
+) -> None:
+    hub = make_large_file_hub(FileStore(tmp_path / "blobs"))
+    claim = Claim(hub.repo(hub.user("ada")), 1)
+    upload(hub, claim, DATA)
+    for _ in range(2):
+        with hub.database.write() as session:
+            enqueue(session, FIND, key="periodic", delay=-1)
+        if converted_by_another(hub, tmp_path, fault):
+            break
+        assert hub.read(OID) == DATA
+        week_later(hub)
+    else:
+        raise AssertionError(f"{fault} did not come")
+    assert hub.read(OID) == DATA
+    for _ in range(2):
+        with hub.database.write() as session:
+            session.execute(update(Job).values(state="ready", run_at=now() - timedelta(seconds=1)))
+        run(hub)
+        assert hub.read(OID) == by_chunks(hub) == DATA
+        week_later(hub)
+    assert not info(hub).plain
+    with hub.database.read() as session:
+        assert sum(session.scalars(select(Xorb.size))) < len(DATA) * 1.01
+
+
+def converted_by_another(hub: LargeFileHub, folder: Path, fault: str) -> bool:
+    """True if the other process was killed; it is ended when it has nothing more to do."""
+    url = hub.database.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "tests.unit.objects.converter", str(folder), url, fault]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3]) as process:
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline and count(hub, Job):
+            time.sleep(0.02)
+        process.terminate()
+        return process.wait() == -signal.SIGKILL

@@ -1,11 +1,14 @@
 """A hub killed during the upload of xorbs, the registration of shards, conversion and expiry."""
 
 import contextlib
+import os
 import random
 import secrets
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from tests.soak.state import State, scaled
 from tests.support.faulting import Kills, kill_at, points, unexpected
 from tests.support.load import Load
 from tests.support.s3 import make_bucket
+from tests.support.scripts import Computer
 from tests.support.server import LiveHub
 from tests.support.workers import Scene
 from tests.support.xetworkers import failed_jobs, read_by_xet, weeks_later
@@ -22,6 +26,13 @@ from tests.support.xetworkers import failed_jobs, read_by_xet, weeks_later
 pytestmark = [pytest.mark.soak, pytest.mark.git, pytest.mark.timeout(0)]
 
 A_ROUND = 20
+REAL = """
+import sys
+from huggingface_hub import HfApi, hf_hub_download
+repo, file = sys.argv[1:]
+HfApi().upload_file(path_or_fileobj=file, path_in_repo=file, repo_id=repo)
+hf_hub_download(repo, file, local_dir="got")
+"""
 POINTS = points("xorb", "file", "convert", "slim")
 WORKERS = ("xet", "xet", "shard", "commit", "upload", "read")
 GC = ("gc", "--delete", "--grace", "0s", "--keep", "0s")
@@ -52,6 +63,31 @@ def test_kills_on_ceph(tmp_path: Path, ceph_endpoint: str) -> None:
         "HUB_S3_SECRET_ACCESS_KEY": place.secret_access_key or "",
     }
     run(State("xet-kills-ceph", tmp_path), scaled(40), tmp_path, settings)
+
+
+@pytest.mark.client
+def test_the_real_client_tries_again(tmp_path: Path) -> None:
+    """By itself, within one upload, at each step that it takes part in."""
+    with running(tmp_path, {}) as (hub, scene):
+        mine = Computer(hub.url, tmp_path, scene.token, xet=True)
+        for number, point in enumerate(points("xorb", "file") * scaled(3)):
+            if point == "xorb.collecting":
+                continue
+            data, name = os.urandom(100_000_000), f"{number}.bin"
+            (tmp_path / name).write_bytes(data)
+            hub.kill()
+            with ThreadPoolExecutor(1) as pool:
+                armed = {**hub.settings, "HUB_FAULT": f"{point}:kill"}
+                plain, hub.settings = hub.settings, armed
+                hub.start()
+                hub.settings = plain
+                upload = pool.submit(mine.run, REAL, scene.repo, name)
+                assert hub.process
+                assert hub.process.wait(60) == -signal.SIGKILL
+                hub.start()
+                upload.result()
+            assert (tmp_path / "got" / name).read_bytes() == data
+        hub.command("fsck")
 
 
 def run(state: State, kills: int, folder: Path, settings: dict[str, str]) -> None:

@@ -159,6 +159,7 @@ def _downloads(table: Table, live: BenchHub, ada: LiveUser, folder: Path) -> Non
     table.compare("plain GET of a Xet file / of an LFS file", _speed(xet), _speed(lfs), "MB/s",
                   target="≥ 0.4")  # fmt: skip
     table.compare("the same, to a file", _speed(xet_to_file), _speed(to_file), "MB/s")
+    table.compare("download to a file / plain GET to nowhere", _speed(own), _speed(lfs), "MB/s")
 
 
 def _folders(table: Table, ada: LiveUser, folder: Path) -> None:

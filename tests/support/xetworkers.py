@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from hub_server.chunks import chunk_hash
 from hub_server.db import now
 from hub_server.db.tables.jobs import Job
+from hub_server.db.tables.objects import LargeObject, ObjectForm
 from hub_server.db.tables.xet import XetFile, Xorb, XorbRight
+from hub_server.jobs import enqueue
+from hub_server.objects.conversion import SLIM
 from tests.support.ledger import Content
 from tests.support.server import LiveHub
 from tests.support.workers import KINDS, Committer, Uploader, Worker
@@ -45,8 +48,9 @@ class ByXet(Worker):
         places = self.places | {chunk_hash(c): (new, n) for n, c in enumerate(new.chunks)}
         if new.chunks:
             self._post_bytes(token, f"/v1/xorbs/default/{new.name}", new.body)
-            if self.chance.random() < 0.1:
-                return False  # a xorb that no file is made of
+        if self.chance.random() < 0.1:  # one that no file is made of
+            idle = NewXorb.of(self.some_bytes())
+            self._post_bytes(token, f"/v1/xorbs/default/{idle.name}", idle.body)
         file = File.of(*_terms([places[chunk_hash(chunk)] for chunk in cut(data)]))
         version = self.chance.choice((1, 2))
         body = shard([file], [new] if new.chunks else [])
@@ -92,12 +96,22 @@ def weeks_later(hub: LiveHub) -> None:
         for state, values in (("ready", {"run_at": past}), ("running", {"lease_ends_at": past})):
             changed = {**values, "attempts": 0}
             session.execute(update(Job).where(mine, Job.state == state).values(changed))
+        first = update(Job).where(mine, Job.state == "ready", Job.key == "periodic")
+        session.execute(first.values(run_at=past - timedelta(days=1)))
         session.execute(update(XetFile).values(created_at=past))
+        for sha256 in session.scalars(_in_two_forms()).all():  # others wait until all are converted
+            enqueue(session, SLIM, {"sha256": sha256}, key=sha256, delay=-1e7)
         idle = Xorb.idle_since.is_not(None)
         session.execute(update(Xorb).where(idle).values(idle_since=past))
         given = XorbRight.expires_at < now() + timedelta(days=30) - SETTLED
         unused = XorbRight.xorb_id.in_(select(Xorb.id).where(idle))
         session.execute(update(XorbRight).where(given, unused).values(expires_at=past))
+
+
+def _in_two_forms() -> Select[str]:
+    plain = LargeObject.id == ObjectForm.object_id
+    found = select(LargeObject.sha256).join(ObjectForm, plain)
+    return found.join(XetFile, XetFile.object_id == LargeObject.id).limit(5)
 
 
 def failed_jobs(hub: LiveHub) -> list[str]:

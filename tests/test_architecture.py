@@ -89,12 +89,14 @@ def test_vendored_files_are_the_ones_that_were_reviewed() -> None:
     assert found == sums
 
 
-def test_vendored_packages_are_pinned_exactly() -> None:
-    wanted = json.loads((VENDOR / "package.json").read_text())
+@pytest.mark.parametrize("folder", [VENDOR, TOP / "tests" / "js"], ids=["vendor", "js"])
+def test_javascript_packages_are_pinned_exactly(folder: Path) -> None:
+    wanted = json.loads((folder / "package.json").read_text())
     for versions in (wanted.get("dependencies", {}), wanted.get("devDependencies", {})):
         assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
-    for name, package in json.loads((VENDOR / "package-lock.json").read_text())["packages"].items():
+    for name, package in json.loads((folder / "package-lock.json").read_text())["packages"].items():
         assert not name or package["integrity"].startswith("sha512-")
+        assert "resolved" not in package
 
 
 def test_pages_name_no_other_host() -> None:

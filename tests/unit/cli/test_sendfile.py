@@ -1,4 +1,4 @@
-"""Files to sockets by the kernel: whole, in ranges, to the slow, to those who leave, one after another."""
+"""Files to sockets by the kernel: whole, in ranges, to the slow, to those who leave."""
 
 import asyncio
 import socket

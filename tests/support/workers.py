@@ -240,7 +240,7 @@ class Pusher(Worker):
         self.git = PatientGit.at(folder, self.scene.tally, self.scene.patience)
         self.here = self.git.git
         self.remote = self.scene.git_url(self.url)
-        self.git("clone", "-q", self.remote, "clone")
+        self.git("clone", "-q", "--no-checkout", self.remote, "clone")  # fetches no large file
         self.clone = folder / "clone"
         self.here("checkout", "-q", "--orphan", self.name, cwd=self.clone)
         self.here("rm", "-rfq", "--ignore-unmatch", ".", cwd=self.clone)

@@ -3,9 +3,10 @@
 An engine: text in, values out. Knows no SQL, no users, no HTTP; never raises on what people wrote.
 """
 
-from hub_server.cards import vocabulary
+from hub_server.cards import gguf, safetensors, vocabulary, weights
 from hub_server.cards.checking import Kind, is_repo_id
 from hub_server.cards.front_matter import Card, read_card
+from hub_server.cards.gguf import GgufHeader, HeaderCut
 from hub_server.cards.markdown.code import highlight, lexer_for
 from hub_server.cards.markdown.links import LinkBase
 from hub_server.cards.markdown.rendering import RenderedCard, render
@@ -14,9 +15,13 @@ from hub_server.cards.problems import Problem
 from hub_server.cards.record import IndexRecord, index_record, wanted_files
 from hub_server.cards.tags import Tag
 from hub_server.cards.validation import Report, validate, validate_card
+from hub_server.cards.weights import NO_WEIGHTS, Weights
 
 __all__ = [
+    "NO_WEIGHTS",
     "Card",
+    "GgufHeader",
+    "HeaderCut",
     "Heading",
     "IndexRecord",
     "Kind",
@@ -26,14 +31,18 @@ __all__ = [
     "RenderedCard",
     "Report",
     "Tag",
+    "Weights",
+    "gguf",
     "highlight",
     "index_record",
     "is_repo_id",
     "lexer_for",
     "read_card",
     "render",
+    "safetensors",
     "validate",
     "validate_card",
     "vocabulary",
     "wanted_files",
+    "weights",
 ]

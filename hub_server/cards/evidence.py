@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from hub_server.cards.weights import NO_WEIGHTS, Weights
+
 MAX_SMALL_FILE = 2_000_000
 MODEL_FILES = (
     "config.json",
@@ -29,6 +31,7 @@ class Evidence:
 
     files: Sequence[str]
     small_files: Mapping[str, bytes] = field(default_factory=dict)
+    weights: Weights = NO_WEIGHTS
 
     @cached_property
     def root(self) -> frozenset[str]:

@@ -54,6 +54,8 @@ def _plain_fields(metadata: dict[str, Any], seen: Evidence) -> dict[str, Any]:
         "new_version": next(iter(ids_of(metadata, "new_version")), None),
         "mask_token": model_tasks.mask_token(metadata.get("mask_token"), seen),
         "config": model_tasks.config_subset(seen),
+        "safetensors": seen.weights.safetensors,
+        "gguf": seen.weights.gguf,
         "model_index": plain(_list(metadata, "model-index"), depth=12),
         "widget_data": _widgets(metadata.get("widget")),
         "inference": plain(metadata.get("inference")),

@@ -145,12 +145,20 @@ def config_tags(seen: Evidence) -> list[str]:
     if config.get("auto_map"):
         tags.append("custom_code")
     tags += _quantization_tags(config.get("quantization_config"))
-    if "chat_template" in seen.json("tokenizer_config.json") or seen.has("chat_template.jinja"):
+    if _has_chat_template(seen):
         tags.append("conversational")
     pipeline = seen.json("model_index.json").get("_class_name")
     if isinstance(pipeline, str):
         tags.append(f"diffusers:{pipeline}")
     return tags
+
+
+def _has_chat_template(seen: Evidence) -> bool:
+    return (
+        "chat_template" in seen.json("tokenizer_config.json")
+        or seen.has("chat_template.jinja", "chat_template.json")
+        or "chat_template" in (seen.weights.gguf or {})
+    )
 
 
 def _is_text_to_text(config: dict[str, Any]) -> bool:

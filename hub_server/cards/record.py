@@ -22,6 +22,7 @@ from hub_server.cards.tags import (
     public_order,
     texts,
 )
+from hub_server.cards.weights import NO_WEIGHTS, Weights
 
 _DATASET_FIELDS = (
     "language_bcp47",
@@ -39,7 +40,8 @@ class IndexRecord:
     """Fields that do not apply to the kind, or that nothing tells, are None or empty.
 
     `card_data` is JSON safe. `tags` is the public array; `typed_tags` has the same in order, with
-    their types. `config` is the subset the API shows.
+    their types. `config` is the subset the API shows. `safetensors` has `parameters` (numbers of
+    values by type) and their `total`; `gguf` has `total` and what else its header tells.
     """
 
     kind: Kind
@@ -62,6 +64,8 @@ class IndexRecord:
     mask_token: str | None = None
     config: dict[str, Any] = field(default_factory=dict)
     transformers_info: dict[str, str] | None = None
+    safetensors: dict[str, Any] | None = None
+    gguf: dict[str, Any] | None = None
     model_index: list[Any] | None = None
     widget_data: list[dict[str, Any]] | None = None
     inference: Any = None
@@ -97,9 +101,10 @@ def index_record(
     small_files: Mapping[str, bytes] | None = None,
     *,
     region: str = "us",
+    weights: Weights = NO_WEIGHTS,
 ) -> IndexRecord:
     """Everything the catalog needs. `small_files` maps paths of `wanted_files` to their bytes."""
-    seen = Evidence(files, small_files or {})
+    seen = Evidence(files, small_files or {}, weights)
     build = {"model": model_record, "dataset": _dataset, "space": _space}[kind]
     facts, tags = build(card.metadata, card.body, seen)
     shared, more = _shared(card, Tag("region", region))

@@ -7,8 +7,9 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import structlog
 
-from hub_server.cards import IndexRecord, index_record, wanted_files
+from hub_server.cards import NO_WEIGHTS, IndexRecord, Weights, index_record, wanted_files
 from hub_server.contents.snapshots import README, Snapshot, shown
+from hub_server.contents.weights import weights_of
 from hub_server.db.tables.repos import Kind
 from hub_server.errors import HubError
 
@@ -29,12 +30,13 @@ def record_of(snapshot: Snapshot, kind: Kind, region: str) -> IndexRecord:
     """
     files = list(some_files(snapshot))
     wanted = wanted_files(kind, snapshot.card(), files)
-    key = _evidence(snapshot, kind, region, wanted, files)
+    weights = weights_of(snapshot, files) if kind == "model" else NO_WEIGHTS
+    key = kind, region, wanted, _evidence(snapshot, wanted, files, weights)
     known = snapshot.memory.records.get(key)
     if known is not None:
         return known
     contents = {name: data for name in wanted if (data := snapshot.read(name, limit=SMALL))}
-    record = index_record(kind, snapshot.card(), files, contents, region=region)
+    record = index_record(kind, snapshot.card(), files, contents, region=region, weights=weights)
     return snapshot.memory.records.put(key, record)
 
 
@@ -75,11 +77,11 @@ def _first_entries(data: bytes, limit: int) -> Iterator[tuple[bytes, bytes, str]
 
 
 def _evidence(
-    snapshot: Snapshot, kind: Kind, region: str, wanted: Sequence[str], files: Sequence[str]
+    snapshot: Snapshot, wanted: Sequence[str], files: Sequence[str], weights: Weights
 ) -> Hashable:
     """What a record depends on: contents that are read, and names but for their numbers."""
     entries = (snapshot.entry(name) for name in (README, *wanted))
     ids = tuple(entry.id if entry else "" for entry in entries)
     names = sorted({_DIGITS.sub("0", path) for path in files})
     digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape"))
-    return kind, region, wanted, ids, digest.hexdigest()
+    return ids, digest.hexdigest(), repr(weights)

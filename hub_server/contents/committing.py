@@ -166,7 +166,7 @@ def _build(prepared: Prepared, view: Repository, name: bytes, head: ObjectId | N
     commit = new_commit(spliced.tree, [head] if head else [], who, who, request.full_message)
     made = {**extra, **spliced.objects, commit.id: commit}
     objects = objects.with_extra(made)
-    new = Snapshot(repo.id, commit.id, spliced.tree, shown(name), objects, hub.memory)
+    new = Snapshot(repo.id, commit.id, spliced.tree, shown(name), objects, hub.memory, hub.objects)
     warnings = []
     if name == view.head:
         warnings = rules.check_card(old, new, repo.kind)

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-from hub_server.cards import Card, IndexRecord
+from hub_server.cards import Card, GgufHeader, IndexRecord
 from hub_server.git import ObjectId
 from hub_server.git.rawtrees import RawTree
 from hub_server.lfs import Pointer
@@ -61,6 +61,13 @@ class FileFacts(NamedTuple):
     pointer: Pointer | None
 
 
+class TensorFacts(NamedTuple):
+    """The header of a safetensors file: its length, and numbers of values by type."""
+
+    length: int
+    counts: Mapping[str, int]
+
+
 ABSENT = FileFacts("", 0, None)
 """Remembered for paths where there is no file: clients ask for many of those."""
 
@@ -82,6 +89,10 @@ class Memory:
     """Few: one folder of 100,000 files takes 4 MB."""
     cards: Recent[ObjectId, Card] = field(default_factory=lambda: Recent(100))
     records: Recent[Hashable, IndexRecord] = field(default_factory=lambda: Recent(100))
+    tensors: Recent[ObjectId, TensorFacts] = field(default_factory=lambda: Recent(5_000))
+    ggufs: Recent[ObjectId, GgufHeader] = field(default_factory=lambda: Recent(100))
+    shards: Recent[ObjectId, tuple[str, ...]] = field(default_factory=lambda: Recent(100))
+    """By the blob of an index: the names of the files it spreads a model over."""
     media: Recent[tuple[str, str], tuple[str, bool]] = field(default_factory=lambda: Recent(50_000))
     """By content and file extension: the media type, and whether browsers may show it in place."""
     last_commits: Recent[tuple[int, ObjectId], Folders] = field(default_factory=lambda: Recent(500))

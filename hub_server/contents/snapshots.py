@@ -7,6 +7,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import RepoFacts
+from hub_server.blobs import BlobReader
 from hub_server.cards import Card, read_card
 from hub_server.contents.hub import Hub
 from hub_server.contents.memory import BlobFacts, Memory
@@ -34,9 +35,20 @@ class ContentFacts(RepoFacts, Protocol):
     def prunes(self) -> int: ...
 
 
+class LargeFiles(Protocol):
+    """Where the bytes of large files are."""
+
+    def open(
+        self, sha256: str, start: int = 0, length: int | None = None, *, size: int | None = None
+    ) -> BlobReader: ...
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """`ref` is the full name of the ref that was asked for, None for a commit's own id."""
+    """`ref` is the full name of the ref that was asked for, None for a commit's own id.
+
+    `large` is None where large files cannot be looked into.
+    """
 
     repo_id: int
     commit: ObjectId
@@ -44,6 +56,7 @@ class Snapshot:
     ref: str | None
     objects: PackSet
     memory: Memory
+    large: LargeFiles | None = None
 
     def entry(self, path: str) -> Entry | None:
         """What stands at the path; the empty path is the whole tree."""
@@ -81,6 +94,29 @@ class Snapshot:
         if entry is None or not (entry.is_file or entry.is_link):
             return None
         return None if self.objects.size(entry.id) > limit else self.objects.read(entry.id)[1]
+
+    def size(self, path: str) -> int:
+        """Of a file, large ones too; 0 for what is no file."""
+        entry = self.entry(path)
+        if entry is None or not entry.is_file:
+            return 0
+        size, pointer = self.facts(entry.id)
+        return pointer.size if pointer else size
+
+    def part(self, path: str, start: int, length: int) -> bytes:
+        """So many bytes of a file, fewer where it ends; of a large file the bytes themselves.
+
+        Raises EntryNotFound, or what the store says.
+        """
+        entry = self.file(path)
+        pointer = self.facts(entry.id).pointer
+        if pointer is None:
+            return self.objects.read(entry.id)[1][start : start + length]
+        if self.large is None:
+            raise EntryNotFound(commit=self.commit)
+        length = max(0, min(length, pointer.size - start))
+        with self.large.open(pointer.oid, start, length, size=pointer.size) as reader:
+            return reader.read()
 
     def text(self, path: str, *, limit: int = TEXT_LIMIT) -> str | None:
         data = self.read(path, limit=limit)
@@ -147,7 +183,7 @@ def of_commit(
     hub: Hub, repo_id: int, objects: PackSet, commit: ObjectId, *, ref: str | None = None
 ) -> Snapshot:
     tree = read_commit(objects, commit).tree
-    return Snapshot(repo_id, commit, tree, ref, objects, hub.memory)
+    return Snapshot(repo_id, commit, tree, ref, objects, hub.memory, hub.objects)
 
 
 def blob_facts(objects: PackSet, memory: Memory, blob_id: ObjectId) -> BlobFacts:

@@ -71,8 +71,9 @@ def languages_of(repo: Repo) -> list[str]:
 
 
 def parameters_of(repo: Repo) -> int | None:
-    total = ((repo.facts or {}).get("safetensors") or {}).get("total")
-    return total if isinstance(total, int) else None
+    known = repo.facts or {}
+    totals = ((known.get(name) or {}).get("total") for name in ("safetensors", "gguf"))
+    return next((total for total in totals if isinstance(total, int)), None)
 
 
 def library_label(library: str | None) -> str:

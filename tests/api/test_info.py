@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.committing import put
 from tests.support.server import LiveHub, LiveUser
+from tests.unit.cards import headers
 
 MODEL_CARD = b"""---
 license: mit
@@ -110,6 +111,21 @@ def test_expand_returns_only_what_was_asked_for(
     assert set(info) == {"_id", "id", "sha", "gated"}
     info = client.get(f"/api/models/{model}/revision/main?expand=xetEnabled").json()
     assert info["xetEnabled"] is True
+
+
+def test_sizes_of_weights(ada: LiveUser, client: httpx.Client) -> None:
+    name = ada.make_repo()
+    header, size = headers.safetensors({"a": ("F32", [4, 5]), "b": ("I8", [3])})
+    words = {"general.architecture": "llama", "llama.context_length": 2048}
+    files = {
+        "model.safetensors": header + bytes(size - len(header)),
+        "tiny.gguf": headers.gguf(words, {"a": [64]}),
+    }
+    put(ada, name, files)
+    info = client.get(f"/api/models/{name}?expand=safetensors&expand=gguf").json()
+    assert info["safetensors"] == {"parameters": {"F32": 20, "I8": 3}, "total": 23}
+    assert info["gguf"] == {"total": 64, "architecture": "llama", "context_length": 2048}
+    assert client.get(f"/api/models/{name}").json()["safetensors"]["total"] == 23
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets", "spaces"])

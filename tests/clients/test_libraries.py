@@ -102,6 +102,8 @@ told = get_safetensors_metadata(repo)
 assert told.parameter_count == {"F32": 60_000, "F16": 200}, told
 info = HfApi().model_info(repo, files_metadata=True)
 assert info.pipeline_tag == "tabular-classification"
+assert info.safetensors.parameters == {"F32": 60_000, "F16": 200}
+assert info.safetensors.total == 60_200
 wanted = {"safetensors", "license:apache-2.0", "fr", "dataset:ada/flowers", "tiny",
           "base_model:ada/tiny-bert"}
 assert wanted <= set(info.tags), info.tags

@@ -1,0 +1,179 @@
+"""The header of a GGUF file to what it says about its model.
+
+A magic word and counts, then keys with typed values (the whole vocabulary of the tokenizer is one
+of them), then a line for each tensor. All lengths are the writer's word: each is checked against
+the bytes that are there before anything is made of it.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+MAX_HEADER = 24_000_000
+MAX_KEYS = 10_000
+MAX_TENSORS = 500_000
+MAX_TEXT = 65_536
+_MAX_DEPTH = 4
+_MAX_DIMENSIONS = 8
+_MAGIC = b"GGUF"
+_VERSIONS = (1, 2, 3)
+_STRING, _ARRAY = 8, 9
+_FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q"}
+_FORMATS[12] = "d"
+_WIDTHS = {kind: struct.calcsize("<" + letter) for kind, letter in _FORMATS.items()}
+
+
+class HeaderCut(Exception):
+    """The header goes on behind the bytes that were given."""
+
+
+class _NotGguf(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """`total`: the values of all tensors of this file (a model may be split over several)."""
+
+    total: int
+    architecture: str | None = None
+    context_length: int | None = None
+    chat_template: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """As the API shows them, without what is not told."""
+        words = {
+            "total": self.total,
+            "architecture": self.architecture,
+            "context_length": self.context_length,
+            "chat_template": self.chat_template,
+        }
+        return {name: value for name, value in words.items() if value is not None}
+
+
+def read_gguf(data: bytes, size: int) -> GgufHeader | None:
+    """`data` are the first bytes of a file of `size` bytes. None where it is no GGUF file.
+
+    Raises HeaderCut if more bytes are needed.
+    """
+    if data[:4] != _MAGIC[: len(data)]:
+        return None
+    try:
+        return _Reader(data).header(size)
+    except _NotGguf:
+        return None
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = len(_MAGIC)
+        self._order = "<"
+        self._length = "Q"
+
+    def header(self, size: int) -> GgufHeader:
+        version = self._number("I")
+        if version not in _VERSIONS:
+            self._order, version = ">", int.from_bytes(version.to_bytes(4, "little"), "big")
+        if version not in _VERSIONS:
+            raise _NotGguf
+        self._length = "I" if version == 1 else "Q"
+        tensors, keys = self._number(self._length), self._number(self._length)
+        if tensors > MAX_TENSORS or keys > MAX_KEYS:
+            raise _NotGguf
+        values = dict(self._pair() for _ in range(keys))
+        total = sum(self._tensor() for _ in range(tensors))
+        if total > size * 8:  # no type takes less than a bit
+            raise _NotGguf
+        architecture = _text(values.get("general.architecture"), 100)
+        length = values.get(f"{architecture}.context_length")
+        return GgufHeader(
+            total,
+            architecture,
+            length if isinstance(length, int) and 0 < length < 2**53 else None,
+            _text(values.get("tokenizer.chat_template"), MAX_TEXT),
+        )
+
+    def _number(self, letter: str) -> Any:
+        pattern = self._order + letter
+        at = self._skip(struct.calcsize(pattern))
+        return struct.unpack_from(pattern, self._data, at)[0]
+
+    def _skip(self, count: int) -> int:
+        """Where the next `count` bytes begin."""
+        at = self._at
+        if at + count > MAX_HEADER:
+            raise _NotGguf
+        if at + count > len(self._data):
+            raise HeaderCut
+        self._at = at + count
+        return at
+
+    def _string(self) -> bytes:
+        at = self._skip(self._number(self._length))
+        return self._data[at : self._at]
+
+    def _pair(self) -> tuple[str, Any]:
+        key = self._string().decode("utf-8", "replace")
+        return key, self._value(self._number("I"))
+
+    def _value(self, kind: int, depth: int = 0) -> Any:
+        """A plain value; lists are passed over."""
+        if kind == _STRING:
+            return self._string()
+        if kind == _ARRAY:
+            self._array(depth + 1)
+            return None
+        if kind not in _FORMATS:
+            raise _NotGguf
+        return self._number(_FORMATS[kind])
+
+    def _array(self, depth: int) -> None:
+        kind, count = self._number("I"), self._number(self._length)
+        if depth > _MAX_DEPTH:
+            raise _NotGguf
+        if kind in _WIDTHS:
+            self._skip(count * _WIDTHS[kind])
+        elif kind == _STRING:
+            self._strings(count)
+        else:
+            self._least(count, 1)
+            for _ in range(count):
+                self._value(kind, depth)
+
+    def _strings(self, count: int) -> None:
+        """Pass over as many strings; a vocabulary has hundreds of thousands."""
+        length = struct.Struct(self._order + self._length)
+        self._least(count, length.size)
+        unpack, data, at = length.unpack_from, self._data, self._at
+        end = len(data) - length.size
+        for _ in range(count):
+            if at > end:
+                self._at = at
+                self._skip(length.size)
+            at += length.size + unpack(data, at)[0]
+        self._at = at
+        self._skip(0)
+
+    def _least(self, count: int, width: int) -> None:
+        """Refuse a count of things that could not all be in a header."""
+        if count * width > MAX_HEADER:
+            raise _NotGguf
+
+    def _tensor(self) -> int:
+        """The number of values in the next tensor."""
+        self._string()
+        dimensions = self._number("I")
+        if dimensions > _MAX_DIMENSIONS:
+            raise _NotGguf
+        total = 1
+        for _ in range(dimensions):
+            total *= self._number(self._length)
+        self._skip(12)  # its type, and where it stands
+        return total
+
+
+def _text(value: Any, limit: int) -> str | None:
+    if not isinstance(value, bytes):
+        return None
+    return value[:limit].decode("utf-8", "replace").replace("\x00", "�") or None

@@ -1,0 +1,96 @@
+"""The header of a safetensors file to the numbers of its parameters.
+
+Eight bytes give the length of the header, a JSON map of tensors; the values follow it.
+"""
+
+import json
+import re
+import struct
+from typing import Any
+
+LENGTH = 8
+MAX_HEADER = 8_000_000
+MAX_INDEX = 16_000_000
+_MAX_TYPES = 40
+_MAX_DIMENSIONS = 32
+_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,15}")
+
+
+def header_end(start: bytes, size: int) -> int | None:
+    """Where the header ends in a file of `size` bytes, by its first eight; None if it cannot be."""
+    if len(start) < LENGTH:
+        return None
+    end: int = struct.unpack_from("<Q", start)[0] + LENGTH
+    return end if LENGTH + 2 <= end <= min(size, MAX_HEADER) else None
+
+
+def parameters(header: bytes, size: int) -> dict[str, int] | None:
+    """Numbers of values by type (`{"F32": 4386178}`), of the file's first bytes up to the header's
+    end. None where the header is no such thing, or promises more than `size` bytes can hold.
+    """
+    tensors = _json_map(header[LENGTH:])
+    if tensors is None:
+        return None
+    counts: dict[str, int] = {}
+    room = size - len(header)
+    for name, tensor in tensors.items():
+        if name == "__metadata__":
+            continue
+        found = _tensor(tensor)
+        if found is None:
+            return None
+        kind, values, length = found
+        room -= length
+        counts[kind] = counts.get(kind, 0) + values
+    return counts if counts and room >= 0 and len(counts) <= _MAX_TYPES else None
+
+
+def shards(index: bytes) -> tuple[str, ...]:
+    """Names of the files that an index (`model.safetensors.index.json`) spreads its tensors over;
+    none where it cannot be read.
+    """
+    value = _json_map(index) if len(index) <= MAX_INDEX else None
+    places = value.get("weight_map") if value else None
+    if not isinstance(places, dict):
+        return ()
+    names = dict.fromkeys(name for name in places.values() if isinstance(name, str))
+    return tuple(name for name in names if name.endswith(".safetensors") and "/" not in name)
+
+
+def _json_map(data: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _tensor(tensor: Any) -> tuple[str, int, int] | None:
+    """Type, number of values and of bytes; None for what no writer makes."""
+    if not isinstance(tensor, dict):
+        return None
+    kind, offsets = tensor.get("dtype"), tensor.get("data_offsets")
+    values = product(tensor.get("shape"))
+    if not isinstance(kind, str) or not _TYPE.fullmatch(kind) or values is None:
+        return None
+    if not (isinstance(offsets, list) and len(offsets) == 2 and all(map(_is_count, offsets))):  # noqa: PLR2004
+        return None
+    length = offsets[1] - offsets[0]
+    # No type takes less than a bit; so the count cannot be more than a file can hold.
+    return (kind, values, length) if length >= 0 and values <= length * 8 else None
+
+
+def product(shape: Any) -> int | None:
+    """Values in a tensor of this shape, None for what is no shape."""
+    if not isinstance(shape, list) or len(shape) > _MAX_DIMENSIONS:
+        return None
+    total = 1
+    for length in shape:
+        if not _is_count(length):
+            return None
+        total *= length
+    return total if total < 2**63 else None
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63

@@ -1,0 +1,105 @@
+"""How many parameters a model has, from the first bytes of its weights, which are read by range.
+
+A header is read once: it is remembered by the blob (of a large file its pointer) that brought it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from hub_server.cards import GgufHeader, HeaderCut, Weights, gguf, safetensors, weights
+from hub_server.contents.memory import TensorFacts
+from hub_server.contents.snapshots import Snapshot
+from hub_server.errors import HubError
+
+log = structlog.get_logger("hub.contents")
+
+FIRST = 65_536
+"""Most headers of safetensors files are no longer: one read will do."""
+STEPS = (262_144, 4_194_304, gguf.MAX_HEADER)
+MOST_TOGETHER = 32_000_000
+"""Bytes of all headers of one model."""
+NO_TENSORS = TensorFacts(0, {})
+NO_GGUF = GgufHeader(0)
+
+
+def weights_of(snapshot: Snapshot, files: Sequence[str]) -> Weights:
+    """What the headers say. What cannot be fetched at the moment is left out, and logged."""
+    try:
+        return Weights(_safetensors(snapshot, files), _gguf(snapshot, files))
+    except HubError as failure:
+        log.warning("weights not read", repo=snapshot.repo_id, reason=str(failure))
+        return weights.NO_WEIGHTS
+
+
+def _safetensors(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | None:
+    main = weights.safetensors_file(files)
+    names = _shards(snapshot, main) if main and weights.is_index(main) else (main,)
+    parts: list[Mapping[str, int]] = []
+    room = MOST_TOGETHER
+    for name in names:
+        found = _tensors(snapshot, name) if name else NO_TENSORS
+        room -= found.length
+        if not found.counts or room < 0:
+            return None
+        parts.append(found.counts)
+    return weights.safetensors_facts(parts)
+
+
+def _shards(snapshot: Snapshot, index: str) -> tuple[str, ...]:
+    blob_id = snapshot.file(index).id
+    known = snapshot.memory.shards.get(blob_id)
+    if known is None:
+        fits = snapshot.size(index) <= safetensors.MAX_INDEX
+        data = snapshot.part(index, 0, safetensors.MAX_INDEX) if fits else b""
+        known = snapshot.memory.shards.put(blob_id, safetensors.shards(data))
+    return known if len(known) <= weights.MAX_SHARDS else ()
+
+
+def _tensors(snapshot: Snapshot, path: str) -> TensorFacts:
+    """Of one file; nothing where it is absent or no safetensors file."""
+    entry = snapshot.entry(path)
+    if entry is None or not entry.is_file:
+        return NO_TENSORS
+    known = snapshot.memory.tensors.get(entry.id)
+    if known is None:
+        known = snapshot.memory.tensors.put(entry.id, _read_tensors(snapshot, path))
+    return known
+
+
+def _read_tensors(snapshot: Snapshot, path: str) -> TensorFacts:
+    size = snapshot.size(path)
+    header = snapshot.part(path, 0, FIRST)
+    end = safetensors.header_end(header, size)
+    if end is None:
+        return NO_TENSORS
+    if end > len(header):
+        header += snapshot.part(path, len(header), end - len(header))
+    return TensorFacts(end, safetensors.parameters(header[:end], size) or {})
+
+
+def _gguf(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | None:
+    parts = [_gguf_header(snapshot, path) for path in weights.gguf_files(files)]
+    return weights.gguf_facts(parts)
+
+
+def _gguf_header(snapshot: Snapshot, path: str) -> GgufHeader:
+    blob_id = snapshot.file(path).id
+    known = snapshot.memory.ggufs.get(blob_id)
+    if known is None:
+        known = snapshot.memory.ggufs.put(blob_id, _read_gguf(snapshot, path))
+    return known
+
+
+def _read_gguf(snapshot: Snapshot, path: str) -> GgufHeader:
+    """Vocabularies make some headers long: the first bytes first, then more of them."""
+    size, data = snapshot.size(path), b""
+    for step in STEPS:
+        data += snapshot.part(path, len(data), step - len(data))
+        try:
+            return gguf.read_gguf(data, size) or NO_GGUF
+        except HeaderCut:
+            if len(data) < step:
+                break
+    return NO_GGUF

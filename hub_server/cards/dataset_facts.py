@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hub_server.cards import vocabulary
-from hub_server.cards.tags import texts
+from hub_server.cards.tags import ensure_list, texts
 
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".lz4"})
 _METADATA = re.compile(r"metadata\.(?:csv|jsonl|parquet)")
@@ -19,7 +19,8 @@ _NUMERIC = re.compile(r"u?int\d+|float\d+|decimal.*")
 _TEXTUAL = frozenset({"string", "large_string", "translation", "Translation"})
 _MEDIA = {"image": "image", "audio": "audio", "video": "video", "pdf": "document"}
 _NOT_PROSE = re.compile(r"^\s*(?:#|<|!\[|\[!\[|\||[-*+]\s|\d+\.\s|>|```|---|===|- \[)")
-_BIBTEX = re.compile(r"@\w{3,20}\s*\{[^@]{10,5000}?\n\s*\}", re.DOTALL)
+_BIBTEX = re.compile(r"@\w{3,20}\s*\{[^@]{10,5000}?\n[ \t]*\}", re.DOTALL)
+_DEEPEST = 8
 MAX_EXTRACT = 1_000
 
 
@@ -104,10 +105,23 @@ def _features(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield feature
 
 
+def _inner_kinds(features: Any, depth: int = 0) -> Iterator[str]:
+    """Types of columns, and of what lists and structures have inside."""
+    for feature in ensure_list(features):
+        if isinstance(feature, str):
+            yield feature
+        elif isinstance(feature, dict) and depth < _DEEPEST:
+            yield _kind(feature)
+            for key in ("sequence", "list", "struct"):
+                yield from _inner_kinds(feature.get(key), depth + 1)
+
+
 def _modalities_of_features(metadata: dict[str, Any]) -> set[str]:
-    kinds = {(str(item.get("name", "")), _kind(item)) for item in _features(metadata)}
-    found = {_MEDIA[kind] for _, kind in kinds if kind in _MEDIA}
-    if any(kind in _TEXTUAL for _, kind in kinds):
+    features = list(_features(metadata))
+    kinds = {(str(item.get("name", "")), _kind(item)) for item in features}
+    inner = frozenset(_inner_kinds(features))
+    found = {_MEDIA[kind] for kind in inner & _MEDIA.keys()}
+    if inner & _TEXTUAL:
         found.add("text")
     if any(kind == "list:float32" and "emb" not in name.lower() for name, kind in kinds):
         found.add("timeseries")
@@ -143,11 +157,16 @@ def size_category(metadata: dict[str, Any]) -> str | None:
 
 
 def subset_names(metadata: dict[str, Any]) -> list[str]:
-    """Names of the declared subsets, the default one first."""
+    """Names of the declared subsets: the default one (else one of that name) first, then A to Z."""
     value = metadata.get("configs")
-    entries = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-    entries.sort(key=lambda item: item.get("default") is not True)
-    return texts([str(item["config_name"]) for item in entries if item.get("config_name")])
+    entries = value if isinstance(value, list) else [value]
+    names: dict[str, bool] = {}
+    for entry in entries:
+        if isinstance(entry, dict) and entry.get("config_name"):
+            names.setdefault(str(entry["config_name"]), entry.get("default") is True)
+    chosen = any(names.values())
+    first = {name for name, default in names.items() if (default if chosen else name == "default")}
+    return texts(sorted(names, key=lambda name: (name not in first, name)))
 
 
 def description(body: str) -> str | None:

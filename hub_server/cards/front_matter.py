@@ -1,10 +1,10 @@
 """A README to its metadata and its body. Never an exception: what is wrong becomes problems."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from hub_server.cards import yaml_block
+from hub_server.cards import salvage, yaml_block
 from hub_server.cards.problems import Place, Problem, brief, problem
 
 MAX_BLOCK_BYTES = 1_000_000
@@ -18,9 +18,11 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`metadata` holds JSON values only, and is empty where the block cannot be read.
+    """`metadata` holds JSON values only. Where the block as a whole cannot be read it has the
+    fields that can (`partial`), and else is empty.
 
-    `problems` are errors of the block; `body_line` is the line (from 1) on which `body` begins.
+    `problems` are errors of the block; `block_line` and `body_line` are the lines (from 1) on
+    which the block opens and `body` begins.
     """
 
     metadata: dict[str, Any]
@@ -29,6 +31,8 @@ class Card:
     problems: tuple[Problem, ...] = ()
     block: Literal["missing", "unclosed", "empty", "present"] = "present"
     root: yaml_block.Node | None = field(default=None, repr=False, compare=False)
+    partial: bool = False
+    block_line: int = 1
 
     def place(self, *path: str | int) -> Place | None:
         """Where `path` of the metadata (or its nearest parent) stands in the README."""
@@ -41,15 +45,14 @@ def read_card(content: bytes | str) -> Card:
     opening = _OPENING.match(text)
     if not opening:
         return Card({}, text, 1, block="missing")
+    first_line = _lines(opening.group()) + 1
     # From the last character of the opening line, so that an empty block closes at once.
     closing = _CLOSING.search(text, opening.end() - 1)
     if not closing:
-        return Card({}, text, 1, block="unclosed")
+        return Card({}, text, 1, block="unclosed", block_line=first_line - 1)
     source = text[opening.end() : max(opening.end(), closing.start())]
-    first_line = _lines(opening.group()) + 1
-    body = text[closing.end() :]
-    body_line = _lines(text[: closing.end()]) + 1
-    return _read_block(source, first_line, body, body_line)
+    blank = Card({}, text[closing.end() :], _lines(text[: closing.end()]) + 1)
+    return _read_block(source, replace(blank, block_line=first_line - 1))
 
 
 def _text(content: bytes | str) -> str:
@@ -61,24 +64,32 @@ def _lines(text: str) -> int:
     return len(_NEWLINE.findall(text))
 
 
-def _read_block(source: str, first_line: int, body: str, body_line: int) -> Card:
+def _read_block(source: str, blank: Card) -> Card:
+    """`blank` is the card without its metadata."""
+    first_line = blank.block_line + 1
     if len(source.encode()) > MAX_BLOCK_BYTES:
-        too_big = problem("The metadata is larger than {limit} bytes", limit=MAX_BLOCK_BYTES)
-        return Card({}, body, body_line, (too_big,))
+        sentence = "The metadata is larger than {limit} bytes"
+        found = problem(sentence, Place(first_line, 1), limit=MAX_BLOCK_BYTES)
+        return replace(blank, problems=(found,))
     parsed = yaml_block.parse(source, first_line)
     root = parsed.root
+    if root is None and parsed.problems:
+        return _partial(blank, salvage.fields_of(source, first_line), parsed.problems)
     if root is None or root.value is None:
-        state: Literal["empty", "present"] = "present" if parsed.problems else "empty"
-        return Card({}, body, body_line, parsed.problems, state)
+        return replace(blank, block="empty")
     if not isinstance(root.value, dict):
-        found = problem(
-            "The metadata must be a map of keys to values, not {value}",
-            root.place,
-            value=brief(root.value),
-        )
-        return Card({}, body, body_line, (*parsed.problems, found))
+        sentence = "The metadata must be a map of keys to values, not {value}"
+        found = problem(sentence, root.place, value=brief(root.value))
+        return _partial(blank, salvage.merged(root), (*parsed.problems, found))
     block: Literal["empty", "present"] = "present" if root.value else "empty"
-    return Card(_mended(root), body, body_line, parsed.problems, block, root)
+    metadata = _mended(root)
+    return replace(blank, metadata=metadata, problems=parsed.problems, block=block, root=root)
+
+
+def _partial(blank: Card, root: yaml_block.Node | None, problems: tuple[Problem, ...]) -> Card:
+    """A card whose block is wrong, with what can be read of it."""
+    metadata = _mended(root) if root else {}
+    return replace(blank, metadata=metadata, problems=problems, root=root, partial=True)
 
 
 def _mended(root: yaml_block.Node) -> dict[str, Any]:

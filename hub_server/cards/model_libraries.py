@@ -19,7 +19,7 @@ _TOKENIZERS = (
     "sentencepiece.bpe.model",
 )
 _ADAPTED = frozenset({"lora", "peft", "adapter-transformers"})
-_QUANTIZED = frozenset({"gptq", "awq", "bitsandbytes", "exl2", "gguf", "4-bit", "8-bit"})
+_QUANTIZED = re.compile(r"gptq|awq|bitsandbytes|exl[23]|gguf|[2-8]-?bit")
 
 # First that holds names the library; the order puts what says more before what says less.
 _RULES: tuple[tuple[str, Callable[[Evidence], Any]], ...] = (
@@ -36,6 +36,7 @@ _RULES: tuple[tuple[str, Callable[[Evidence], Any]], ...] = (
         ),
     ),
     ("nemo", lambda seen: seen.extensions[".nemo"]),
+    ("espnet", lambda seen: seen.has("meta.yaml")),
     ("speechbrain", lambda seen: seen.has("hyperparams.yaml")),
     ("spacy", lambda seen: {"lang", "pipeline"} <= seen.json("meta.json").keys()),
     ("spacy", lambda seen: any(name.endswith("-any-py3-none-any.whl") for name in seen.root)),
@@ -120,7 +121,13 @@ def relation_to_base(
         return str(declared)
     if len(bases) > 1:
         return "merge"
+    words = frozenset(word.casefold() for word in words)
     if seen.has("adapter_config.json") or words & _ADAPTED:
         return "adapter"
-    quantized = words & _QUANTIZED or seen.json("config.json").get("quantization_config")
-    return "quantized" if quantized else "finetune"
+    return "quantized" if _is_quantized(words, seen) else "finetune"
+
+
+def _is_quantized(words: frozenset[str], seen: Evidence) -> bool:
+    config = seen.json("config.json")
+    told = config.get("quantization_config") or config.get("quantization")
+    return bool(told) or any(map(_QUANTIZED.fullmatch, words))

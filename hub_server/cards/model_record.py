@@ -1,5 +1,6 @@
 """A model's card and files to the fields and tags of its record."""
 
+import re
 from typing import Any
 
 from hub_server.cards import model_libraries, model_tasks, vocabulary
@@ -9,6 +10,7 @@ from hub_server.cards.fields import ids_of, languages_of, text_of
 from hub_server.cards.tags import Sorted, Tag, sort_tags, texts
 
 MAX_WIDGETS = 50
+_RESULTS = re.compile(r"\.eval_results/[^/]+\.ya?ml")
 
 
 def model_record(
@@ -40,7 +42,7 @@ def model_record(
     tags += [Tag("format", name) for name in formats]
     tags += [Tag("config", name) for name in from_config]
     tags += _task_tags(task, known)
-    tags += [Tag("other", name) for name in [*known.free, *_marks(metadata)]]
+    tags += [Tag("other", name) for name in [*known.free, *_marks(metadata, seen)]]
     tags += [Tag("language", code) for code in languages]
     tags += [Tag("dataset", name) for name in datasets]
     tags += _base_tags(bases, relation)
@@ -62,10 +64,14 @@ def _plain_fields(metadata: dict[str, Any], seen: Evidence) -> dict[str, Any]:
     }
 
 
-def _marks(metadata: dict[str, Any]) -> list[str]:
-    """Tags that say which blocks the metadata has."""
-    marks = ["model-index"] if _list(metadata, "model-index") else []
-    return [*marks, "co2_eq_emissions"] if metadata.get("co2_eq_emissions") else marks
+def _marks(metadata: dict[str, Any], seen: Evidence) -> list[str]:
+    """Tags that say which blocks the metadata has, and whether results lie beside it."""
+    marks = {
+        "model-index": _list(metadata, "model-index"),
+        "eval-results": any(map(_RESULTS.fullmatch, seen.files)),
+        "co2_eq_emissions": metadata.get("co2_eq_emissions"),
+    }
+    return [name for name, there in marks.items() if there]
 
 
 def _task_tags(task: str | None, known: Sorted) -> list[Tag]:

@@ -77,6 +77,7 @@ _TOKENS = (
 )
 _SUBSETS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("peft", "adapter_config.json", ("base_model_name_or_path", "task_type")),
+    ("adapter_transformers", "adapter_config.json", ("model_name", "model_class")),
     ("diffusers", "model_index.json", ("_class_name",)),
     ("processor_config", "processor_config.json", ("chat_template",)),
 )

@@ -19,6 +19,7 @@ from hub_server.cards.tags import (
     arxiv_ids,
     bare_arxiv_ids,
     license_ids,
+    listed,
     public_order,
     texts,
 )
@@ -153,8 +154,8 @@ def _dataset(
     libraries = dataset_facts.libraries_for(
         found, files, [name for name in free if name in vocabulary.libraries("dataset")]
     )
-    sizes = texts(metadata.get("size_categories"))
     computed = dataset_facts.size_category(metadata)
+    sizes = [computed] if computed else texts(listed(metadata.get("size_categories")))
     languages = languages_of(metadata)
     facts = {
         "languages": tuple(languages),
@@ -169,9 +170,11 @@ def _dataset(
     tags += [Tag("format", found)] if found else []
     tags += [Tag("modality", name) for name in modalities]
     for key in _DATASET_FIELDS:
-        tags += [Tag(key, name) for name in texts(metadata.get(key))]  # type: ignore[arg-type]
+        names = texts(listed(metadata.get(key)))
+        tags += [Tag(key, name) for name in names]  # type: ignore[arg-type]
     tags += [Tag("language", code) for code in languages]
-    tags += [Tag("size_categories", name) for name in sizes or filter(None, [computed])]
+    tags += [Tag("size_categories", name) for name in sizes]
+    tags += [Tag("benchmark", "official")] if "eval.yaml" in seen.root else []
     tags += [Tag("other", name) for name in free]
     return facts, tags
 

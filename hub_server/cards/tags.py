@@ -10,9 +10,9 @@ from hub_server.cards.checking import Kind, is_repo_id
 from hub_server.cards.validation import normal_license
 
 TagType = Literal[
-    "library", "format", "config", "pipeline_tag", "task_categories", "task_ids", "modality",
+    "sdk", "library", "format", "config", "pipeline_tag", "task_categories", "task_ids", "modality",
     "other", "language", "language_bcp47", "size_categories", "annotations_creators",
-    "language_creators", "multilinguality", "source_datasets", "sdk", "dataset", "arxiv",
+    "language_creators", "multilinguality", "source_datasets", "benchmark", "dataset", "arxiv",
     "base_model", "license", "doi", "region",
 ]  # fmt: skip
 # The public order follows the order of the types above.
@@ -22,12 +22,6 @@ _BARE_OF_DATASETS = frozenset({"other"})
 MAX_TAGS = 1_000
 MAX_TAG_TEXT = 200
 
-# Codes of languages that people far more often use as words of the trade.
-_TRADE_WORDS = """
-ai art as asr bio bot car cat cv dog dqn for gan gpt gym hub is lab lib llm map mix ml ner nlp ocr
-or pet pip pos ppo rag sam sft the to tts vit war
-"""
-AMBIGUOUS_CODES = frozenset(_TRADE_WORDS.split())
 _TASK_ALIASES = {
     "ner": "token-classification",
     "sentiment-analysis": "text-classification",
@@ -35,7 +29,7 @@ _TASK_ALIASES = {
 }
 _TYPED = re.compile(r"(license|dataset|base_model|arxiv|doi):(\S.*)")
 _ARXIV_ID = r"(\d{4}\.\d{4,5}|[a-z][a-z-]{1,15}(?:\.[a-z]{2})?/\d{7})(?!\d)"
-_ARXIV = re.compile(r"(?:arxiv\.org/(?:abs|pdf|html)/|/papers/|arxiv:\s?)" + _ARXIV_ID)
+_ARXIV = re.compile(r"(?:arxiv\.org/(?:abs|pdf|html)/|arxiv:\s?|/papers/(?=\d{4}\.))" + _ARXIV_ID)
 _BARE_ARXIV = re.compile(_ARXIV_ID + r"(?:v\d+)?")
 
 
@@ -57,6 +51,17 @@ def texts(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value]
     found = (item.strip()[:MAX_TAG_TEXT] for item in items if isinstance(item, str))
     return list(dict.fromkeys(item for item in found if item))
+
+
+def listed(value: Any) -> Any:
+    """A list for a map of lists, as cards had one entry for each subset; else the value itself."""
+    if not isinstance(value, dict):
+        return value
+    return [item for below in value.values() for item in ensure_list(below)]
+
+
+def ensure_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def public_order(kind: Kind, tags: Iterable[Tag]) -> tuple[Tag, ...]:
@@ -146,4 +151,5 @@ def task_of(text: str) -> str | None:
 def _is_language_tag(text: str, declared: frozenset[str]) -> bool:
     if text in ("multilingual", "code") or text in declared:
         return True
-    return text in vocabulary.languages() and text not in AMBIGUOUS_CODES
+    known = text in vocabulary.languages() or text in vocabulary.two_letter_codes()
+    return known and text not in vocabulary.words_not_languages()

@@ -12,7 +12,7 @@ from typing import Any
 from hub_server.cards import rules_datasets, rules_models, rules_spaces, vocabulary
 from hub_server.cards.checking import Examination, Kind, entries, is_repo_id, strings
 from hub_server.cards.front_matter import Card, read_card
-from hub_server.cards.problems import Problem, brief, problem
+from hub_server.cards.problems import Place, Problem, brief, problem
 
 MAX_TAG = 100
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
@@ -46,7 +46,7 @@ def validate_card(card: Card, kind: Kind, *, files: Collection[str] | None = Non
     """Like `validate`, for a card that was read already."""
     seen = Examination(card, kind)
     seen.errors.extend(card.problems)
-    if not card.metadata:
+    if not card.metadata or card.partial:
         if not card.problems:
             seen.warnings.append(_missing(card))
         return Report(tuple(seen.errors), tuple(seen.warnings))
@@ -57,11 +57,11 @@ def validate_card(card: Card, kind: Kind, *, files: Collection[str] | None = Non
 
 
 def _missing(card: Card) -> Problem:
+    sentence = "empty or missing yaml metadata in repo card"
+    place = None if card.block == "missing" else Place(card.block_line, 1)
     if card.block == "unclosed":
-        return problem(
-            "empty or missing yaml metadata in repo card: no line '---' ends the metadata"
-        )
-    return problem("empty or missing yaml metadata in repo card")
+        sentence += ": no line '---' ends the metadata"
+    return problem(sentence, place)
 
 
 def normal_license(value: str) -> str:
@@ -86,6 +86,12 @@ def _license(seen: Examination) -> None:
                 '"{path}" is read as "{name}": identifiers are in lower case',
                 name=name,
             )
+
+
+def _old_names(seen: Examination) -> None:
+    for old, new in (("languages", "language"), ("licenses", "license")):
+        if seen.get(old) is not None and seen.get(new) is None:
+            seen.warn((old,), '"{path}" is not read: the field is called "{name}"', name=new)
 
 
 def _license_names(seen: Examination) -> None:
@@ -208,7 +214,7 @@ def _tag_names(seen: Examination) -> None:
 Rule = Callable[[Examination], None]
 _COMMON: tuple[Rule, ...] = (_license, _license_names, _string_lists, _tag_names, _dataset_ids)
 _BY_KIND: dict[Kind, tuple[Rule, ...]] = {
-    "model": (_language, _gating, *rules_models.RULES),
-    "dataset": (_language, _gating, *rules_datasets.RULES),
+    "model": (_language, _old_names, _gating, *rules_models.RULES),
+    "dataset": (_language, _old_names, _gating, *rules_datasets.RULES),
     "space": rules_spaces.RULES,
 }

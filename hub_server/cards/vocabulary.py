@@ -87,6 +87,12 @@ def language_names() -> Mapping[str, str]:
 
 
 @cache
+def words_not_languages() -> frozenset[str]:
+    """Codes of languages that people far more often use as other words (`mit`, `csv`, `cat`)."""
+    return frozenset(_read("words-not-languages.json"))
+
+
+@cache
 def licenses() -> Mapping[str, License]:
     return MappingProxyType({row["id"]: License(**row) for row in _read("licenses.json")})
 

@@ -70,7 +70,7 @@ def parse(text: str, first_line: int) -> Block:
     except _Unreadable as stop:
         return Block(None, (*composer.problems, stop.problem))
     except yaml.YAMLError as error:
-        return Block(None, (*composer.problems, _syntax_problem(error, first_line)))
+        return Block(None, (*composer.problems, _syntax_problem(error, text, first_line)))
     return Block(root, tuple(composer.problems))
 
 
@@ -94,11 +94,22 @@ def _child(node: Node | None, step: str | int) -> Node | None:
     return None
 
 
-def _syntax_problem(error: yaml.YAMLError, first_line: int) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, text: str, first_line: int) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    place = Place(mark.line + first_line, mark.column + 1) if mark else None
+    if mark:
+        place = Place(mark.line + first_line, mark.column + 1)
+    else:
+        place = _forbidden_character(text, first_line)
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     return problem("The metadata is not valid YAML: {reason}", place, reason=brief(reason, 160))
+
+
+def _forbidden_character(text: str, first_line: int) -> Place:
+    """The first character that YAML does not allow; the library counts bytes to it."""
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    before = text[: found.start()] if found else ""
+    line = before.count("\n")
+    return Place(first_line + line, len(before) - before.rfind("\n"))
 
 
 class _Composer:

@@ -158,6 +158,42 @@ def test_trouble_is_told_with_its_place(source, message):
     assert [str(found) for found in card.problems] == [message]
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_what_can_be_read_of_a_broken_block_is_kept(newline):
+    lines = [
+        "---",
+        "license: mit",
+        "tags:",
+        "- a",
+        "- b: [",
+        "language: fr",
+        "sdk: 1",
+        "---",
+        "# Hi",
+    ]
+    card = read_card(newline.join(lines))
+    assert card.metadata == {"license": "mit", "language": "fr", "sdk": 1}
+    assert (card.partial, card.block, card.body) == (True, "present", "# Hi")
+    assert len(card.problems) == 1
+    assert card.place("language").line == 6
+
+
+def test_a_list_of_fields_is_read_as_a_map():
+    card = read_card("---\n- license: mit\n- tags: [a]\n---\n")
+    assert card.metadata == {"license": "mit", "tags": ["a"]}
+    assert str(card.problems[0]).endswith("(line 2, column 1)")
+    assert read_card("---\n- license: mit\n- x\n---\n").metadata == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "column"),
+    [("---\na: x\x01\n---\n", 2, 5), ("---\né: b\nç: d\x02\n---\n", 3, 5)],
+)
+def test_forbidden_characters_are_told_with_their_place(source, line, column):
+    found = read_card(source).problems[0]
+    assert (found.line, found.column) == (line, column)
+
+
 def test_the_last_of_repeated_keys_counts():
     assert metadata("a: 1\na: 2") == {"a": 2}
 

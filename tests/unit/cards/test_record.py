@@ -91,6 +91,24 @@ def test_free_tags_become_tasks_libraries_and_languages():
     )
 
 
+GUARDED = "mit csv xml txt rnn cnn nlu vae gan cat dog the set map api app bit mix sun pan hat"
+
+
+@pytest.mark.parametrize("word", GUARDED.split())
+def test_words_that_are_codes_of_languages_stay_free_tags(word):
+    found = record("model", f"tags: [{word}]")
+    assert found.languages == ()
+    assert word in found.tags
+
+
+CODES = "es eng fra it de no ceb bar got tok code multilingual"
+
+
+@pytest.mark.parametrize("code", CODES.split())
+def test_codes_that_are_hardly_ever_other_words(code):
+    assert record("model", f"tags: [{code}]").languages == (code,)
+
+
 def test_a_declared_language_overrides_the_guard():
     assert record("model", "language: cv\ntags: [cv]").languages == ("cv",)
     assert record("model", "language: English").languages == ("en",)
@@ -177,6 +195,7 @@ def test_entailment_labels_make_zero_shot_classification():
         (["saved_model.pb"], {}, "tf-keras"),
         (["en_core-any-py3-none-any.whl"], {}, "spacy"),
         (["hyperparams.yaml"], {}, "speechbrain"),
+        (["meta.yaml"], {}, "espnet"),
         (["pyproject.toml", "model.pkl"], {}, "fastai"),
         (
             [],
@@ -215,6 +234,9 @@ def test_the_cards_word_beats_all_evidence():
         ("base_model: a/b\ntags: [4-bit]", [], "quantized"),
         ("base_model: a/b", [], "finetune"),
         ("base_model: a/b\nbase_model_relation: merge", ["m.gguf"], "merge"),
+        ("base_model: a/b\ntags: [LoRA]", [], "adapter"),
+        ("base_model: a/b\ntags: [6bit]", [], "quantized"),
+        ("base_model: a/b\ntags: [EXL2]", [], "quantized"),
         ("base_model: not a valid id", [], None),
         ("license: mit", ["m.gguf"], None),
     ],
@@ -279,6 +301,47 @@ def test_a_dataset():
     assert found.citation.startswith("@article{tiny,")
 
 
+def test_maps_where_lists_are_meant():
+    block = (
+        "task_ids: {a: [parsing, 5], b: parsing, c: [[x]], d: {e: f}}\nsize_categories: {a: n<1K}"
+    )
+    found = record("dataset", block)
+    assert found.tags == ("task_ids:parsing", "size_categories:n<1K", "region:us")
+
+
+def test_the_number_of_rows_corrects_a_declared_size():
+    rows = "dataset_info: {splits: [{num_examples: 600}, {num_examples: 600}]}"
+    found = record("dataset", f"size_categories: n<1K\n{rows}")
+    assert "size_categories:1K<n<10K" in found.tags
+    assert "size_categories:n<1K" not in found.tags
+
+
+def test_types_inside_of_lists_and_structures():
+    inner = "dataset_info: {features: [{name: a, sequence: [{name: b, dtype: image}]},"
+    inner += " {name: c, struct: [{name: d, list: string}]}, {name: e, sequence: float32}]}"
+    modalities = [tag for tag in record("dataset", inner).tags if tag.startswith("modality:")]
+    assert modalities == ["modality:image", "modality:text", "modality:timeseries"]
+    deep = "{sequence: " * 40 + "image" + "}" * 40
+    assert record("dataset", f"dataset_info: {{features: [{deep}]}}").tags == ("region:us",)
+
+
+def test_the_order_of_subsets():
+    def names(text):
+        return record("dataset", f"configs: {text}").subsets
+
+    assert names("[{config_name: c}, {config_name: default}, {config_name: a}]") == (
+        "default", "a", "c",
+    )  # fmt: skip
+    assert names("[{config_name: default}, {config_name: b, default: true}]") == ("b", "default")
+    assert names("{config_name: x}") == ("x",)
+
+
+def test_results_and_benchmarks_beside_the_card():
+    assert "eval-results" in record("model", "a: b", [".eval_results/x.yaml"]).tags
+    assert "eval-results" not in record("model", "a: b", ["x/.eval_results/x.yaml"]).tags
+    assert "benchmark:official" in record("dataset", "a: b", ["eval.yaml"]).tags
+
+
 def test_sizes_and_modalities_from_what_is_there():
     block = "dataset_info: [{splits: [{num_examples: 600}]}, {splits: [{num_examples: 500}]}]"
     assert "size_categories:1K<n<10K" in record("dataset", block).tags
@@ -307,7 +370,7 @@ def test_a_space():
         body="Uses https://huggingface.co/papers/2301.00001",
         region="local",
     )
-    assert found.tags == ("fun", "gradio", "arxiv:2301.00001", "license:mit", "region:local")
+    assert found.tags == ("gradio", "fun", "arxiv:2301.00001", "license:mit", "region:local")
     assert found.models == ("ada/model", "ada/other")
     assert found.datasets == ("ada/data",)
     assert (found.title, found.emoji, found.sdk, found.sdk_version) == (
@@ -319,6 +382,33 @@ def test_a_space():
     assert (found.color_from, found.color_to, found.pinned) == ("red", None, True)
     listed = record("space", "sdk: static\nmodels: [x/y]", [], {"index.html": b"x"})
     assert listed.models == ("x/y",)
+
+
+def test_links_in_the_code_of_a_space():
+    code = b"""
+MODEL_ID = "ada/constant"
+const model = 'ada/javascript';
+DATA = "ada/rows"
+a = AutoModel.from_pretrained(MODEL_ID, revision="x/y")
+b = pipeline("text-generation", "ada/second")
+c = await pipeline('fill-mask', model);
+d = gr.load("models/ada/loaded"); e = gr.load(name="huggingface/ada/older")
+f = InferenceClient(model="ada/client")
+g = load_dataset(DATA, split="train"); h = load_dataset(path)
+i = from_pretrained(unknown)
+"""
+    found = record("space", "sdk: gradio", [], {"app.py": code})
+    assert found.models == (
+        "ada/constant", "ada/second", "ada/javascript", "ada/loaded", "ada/older", "ada/client",
+    )  # fmt: skip
+    assert found.datasets == ("ada/rows",)
+
+
+def test_papers_and_what_only_looks_like_them():
+    body = "https://arxiv.org/pdf/2005.14165v3.pdf hf.example/papers/1706.03762 /papers/old/1234567"
+    body += " arXiv: 2301.00001 arxiv.org/abs/hep-th/9901001 arxiv.org/abs/12345.6789"
+    found = record("space", "sdk: static", body=body)
+    assert found.arxiv == ("2005.14165", "1706.03762", "2301.00001", "hep-th/9901001")
 
 
 def test_only_files_that_are_there_are_wanted():

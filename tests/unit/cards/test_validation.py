@@ -145,6 +145,8 @@ ADVISED = [
     ("dataset", "size_categories: 10K", 'unknown value "10K"'),
     ("dataset", "task_ids: {a: [b]}", '"task_ids" should be a list of strings'),
     ("dataset", "configs: [a, b]", "should list maps"),
+    ("dataset", "languages: [en]", 'is not read: the field is called "language"'),
+    ("model", "licenses: [mit]", 'is not read: the field is called "license"'),
 ]
 
 
@@ -184,6 +186,9 @@ def test_an_unclosed_block_is_named():
     found = validate("---\nlicense: mit\n", "model")
     assert found.accepted
     assert "no line '---' ends the metadata" in str(found.warnings[0])
+    assert str(found.warnings[0]).endswith("(line 1, column 1)")
+    empty = validate("\n---\n---\n", "model").warnings[0]
+    assert str(empty) == "empty or missing yaml metadata in repo card (line 2, column 1)"
 
 
 @pytest.mark.parametrize("text", ["🎉", "❤️", "🇫🇷", "👩🏽‍💻", "👨‍👩‍👧", "1️⃣", "©️", "☕", "⚙️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"])

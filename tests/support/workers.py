@@ -242,8 +242,7 @@ class Pusher(Worker):
         self.remote = self.scene.git_url(self.url)
         self.git("clone", "-q", "--no-checkout", self.remote, "clone")  # fetches no large file
         self.clone = folder / "clone"
-        self.here("checkout", "-q", "--orphan", self.name, cwd=self.clone)
-        self.here("rm", "-rfq", "--ignore-unmatch", ".", cwd=self.clone)
+        self.here("symbolic-ref", "HEAD", f"refs/heads/{self.name}", cwd=self.clone)
         self.here("lfs", "track", "*.bin", cwd=self.clone)
         self.files: dict[str, Content] = {}
         self.tags: list[str] = []

@@ -119,12 +119,18 @@ def _no_pull_request(request: Request, transfer: Transfer) -> None:
 
 @router.post("/api/validate-yaml")
 async def validate_yaml(request: Request, caller: CurrentCaller) -> Response:
-    """Judges a card before it is uploaded: 200 or 400, always in JSON unless text was asked for."""
+    """Judges a card before it is uploaded: 200 or 400, always in JSON unless text was asked for.
+
+    Text has the lines that `RepoCard.validate` shows: `- Error: "license" must be one of …`.
+    """
     data = await small_body(request, CARD_BODY)
     report = await to_thread.run_sync(_judge, data)
     status = 400 if report["errors"] else 200
     if "text/plain" in request.headers.get("accept", ""):
-        lines = [each["message"] for each in report["errors"] or report["warnings"]]
+        word, told = (
+            ("Error", report["errors"]) if report["errors"] else ("Warning", report["warnings"])
+        )
+        lines = [f"- {word}: {each['message']}" for each in told]
         return PlainTextResponse("\n".join(lines), status)
     return JSONResponse(report, status)
 

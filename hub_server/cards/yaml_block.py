@@ -17,6 +17,7 @@ from hub_server.cards.problems import Place, Problem, brief, problem
 
 MAX_DEPTH = 64
 MAX_VALUES = 300_000  # counted as JSON would print them, so that aliases cannot multiply
+VALUE_TEXT = 16  # so many characters count as one value more
 MAX_PROBLEMS = 50
 _INT64 = 2**63
 _LONGEST_NUMBER = 40
@@ -37,7 +38,7 @@ class Node:
     """A value and where it stands; for a value of a mapping that is the place of its key.
 
     `text` is a plain (unquoted) scalar as written, None for anything else. `children` has the
-    keys or indexes of `value`.
+    keys or indexes of `value`. `size` counts values and their texts, `height` the levels below.
     """
 
     value: Any
@@ -150,6 +151,7 @@ class _Composer:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
             node = _scalar_node(event, place)
+            self._count(node.size - 1, place)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._sequence(depth, place)
         else:
@@ -203,6 +205,7 @@ class _Composer:
                 children.setdefault(key, below)
         node = Node({key: below.value for key, below in children.items()}, place)
         node.children = children
+        node.size += sum(len(key) // VALUE_TEXT for key in children)
         return _measured(node, children.values())
 
     def _key(self, event: Any, depth: int) -> tuple[str, Place]:
@@ -237,9 +240,10 @@ def _measured(node: Node, children: Any) -> Node:
 def _scalar_node(event: Any, place: Place) -> Node:
     text: str = event.value.replace("\x00", "�") if "\x00" in event.value else event.value
     plain = bool(event.implicit[0])
+    size = 1 + len(text) // VALUE_TEXT
     if plain or (event.tag or "").endswith((":int", ":float", ":bool", ":null")):
-        return Node(_resolve(text), place, text if plain else None)
-    return Node(text, place)
+        return Node(_resolve(text), place, text if plain else None, size=size)
+    return Node(text, place, size=size)
 
 
 def _resolve(text: str) -> Any:

@@ -81,9 +81,10 @@ class InvalidCard(RuleBroken, BadRequest):
 
     def __init__(self, report: Report) -> None:
         problems = [str(problem) for problem in report.errors]
+        more = len(problems) - SOME
         super().__init__(
             "Invalid metadata in README.md: {problems}",
-            problems="; ".join(problems),
+            problems="; ".join(problems[:SOME]) + (f"; and {more} more" if more > 0 else ""),
             details=["Correct the block at the top of README.md, commit, and push again."],
         )
         self.body: dict[str, Any] = dict(report.as_json())

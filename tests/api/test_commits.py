@@ -323,7 +323,8 @@ def test_validation_of_cards(client: httpx.Client) -> None:
     text = ask("---\nlicense: nope\n---\n", accept="text/plain")
     assert text.status_code == 400
     assert text.headers["content-type"].startswith("text/plain")
-    assert "license" in text.text
+    assert text.text.startswith('- Error: "license" must be one of [apache-2.0, mit, ')
+    assert ask("# Hi", accept="text/plain").text.startswith("- Warning: empty or missing yaml")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"content": 1}'])

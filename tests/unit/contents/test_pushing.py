@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 
 from hub_server import contents
 from hub_server.accounts import Caller, orgs
-from hub_server.contents import AddFile, PushResults
+from hub_server.cards import validate
+from hub_server.contents import AddFile, InvalidCard, PushResults
 from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.git import Pack, RefLog
 from hub_server.db.tables.repos import Repo
@@ -228,6 +229,31 @@ def test_a_bad_card_is_refused_on_the_default_branch(local: Local) -> None:
     assert results.refs[DEV.encode()] is None
     assert any('"license" must be one of' in line for line in results.messages)
     assert local.head == head
+
+
+@pytest.mark.parametrize(
+    "block", ["license: nonsense", "tags: [5, 6]\nlicense: x", "a: [", "a: 1\na: 2", "- x", "a: *b"]
+)
+def test_every_door_judges_a_card_alike(local: Local, block: str) -> None:
+    card = f"---\n{block}\n---\n# T\n"
+    told = validate(card, "model").as_json()
+    assert all("(line " in error["message"] for error in told["errors"])
+    with pytest.raises(InvalidCard) as caught:
+        local.place.commit(local.repo, AddFile("README.md", card.encode()))
+    assert caught.value.body == told
+    new = local.commit(**{"README.md": card})
+    results = local.push((local.head, new, MAIN))
+    assert results.refs[MAIN.encode()] == InvalidCard.reason
+    assert all(error["message"] in results.messages[0] for error in told["errors"])
+
+
+def test_a_card_with_hundreds_of_errors_is_refused_in_a_bounded_message(local: Local) -> None:
+    card = "---\ntags: [" + "5," * 5_000 + "]\nlicense: [" + "x," * 5_000 + "]\n---\n"
+    new = local.commit(**{"README.md": card})
+    results = local.push((local.head, new, MAIN))
+    assert results.refs[MAIN.encode()] == InvalidCard.reason
+    assert sum(map(len, results.messages)) < 40_000
+    assert "; and 80 more" in results.messages[0]
 
 
 def test_warnings_of_a_card_are_told(local: Local) -> None:

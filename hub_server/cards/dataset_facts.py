@@ -9,6 +9,9 @@ from typing import Any
 from hub_server.cards import vocabulary
 from hub_server.cards.tags import ensure_list, texts
 
+_NO_DATA = frozenset(
+    {"config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"}
+)
 _COMPRESSED = frozenset({".gz", ".bz2", ".xz", ".zst", ".lz4"})
 _METADATA = re.compile(r"metadata\.(?:csv|jsonl|parquet)")
 _TABULAR = frozenset({"json", "csv", "parquet"})
@@ -25,11 +28,12 @@ MAX_EXTRACT = 1_000
 
 
 def data_files(files: Sequence[str]) -> list[str]:
-    """Paths that may hold data: no README, no Markdown, nothing hidden."""
+    """Paths that may hold data: no README, no Markdown, nothing hidden, no description of data."""
     return [
         path
         for path in files
         if not path.lower().endswith(".md")
+        and posixpath.basename(path) not in _NO_DATA
         and not any(part.startswith(".") for part in path.split("/"))
     ]
 

@@ -1,11 +1,14 @@
 """The fields of a card as the catalog wants them: trimmed, bounded, of one type."""
 
+import re
 from typing import Any
 
 from hub_server.cards import vocabulary
 from hub_server.cards.checking import is_repo_id
 from hub_server.cards.tags import texts
 from hub_server.cards.validation import is_language
+
+_BETWEEN = re.compile(r"[\s,;/]+")
 
 
 def text_of(metadata: dict[str, Any], key: str, limit: int = 500) -> str | None:
@@ -20,11 +23,16 @@ def ids_of(metadata: dict[str, Any], key: str) -> list[str]:
 
 
 def languages_of(metadata: dict[str, Any]) -> list[str]:
-    """Declared codes; names of languages ("English") become their codes."""
-    named = vocabulary.language_names()
-    return list(
-        dict.fromkeys(
-            text if is_language(text) else named.get(text.casefold(), text)
-            for text in texts(metadata.get("language"))
-        )
-    )
+    """Declared codes; names of languages ("English") become their codes, "en, fr" becomes two."""
+    found = (code for text in texts(metadata.get("language")) for code in _codes(text))
+    return list(dict.fromkeys(found))
+
+
+def _codes(text: str) -> list[str]:
+    if is_language(text):
+        return [text]
+    named = vocabulary.language_names().get(text.casefold())
+    if named:
+        return [named]
+    parts = [part for part in _BETWEEN.split(text) if part]
+    return parts if parts and all(map(is_language, parts)) else [text]

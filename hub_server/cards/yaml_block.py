@@ -212,7 +212,8 @@ class _Composer:
         place = self._place(event)
         if isinstance(event, yaml.ScalarEvent):
             self._node(event, depth)
-            return event.value.replace("\x00", "�") or "null", place
+            nothing = "null" if event.implicit[0] else ""
+            return event.value.replace("\x00", "�") or nothing, place
         key = self._node(event, depth + 1)
         if isinstance(key.children, dict | list):
             raise _Unreadable(problem("A key must be plain text, not a list or a map", place))

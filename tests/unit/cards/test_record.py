@@ -113,6 +113,8 @@ def test_a_declared_language_overrides_the_guard():
     assert record("model", "language: cv\ntags: [cv]").languages == ("cv",)
     assert record("model", "language: English").languages == ("en",)
     assert record("model", "language: [no, zh-TW]").languages == ("no", "zh-TW")
+    assert record("model", "language: 'en, pt-br / fr'").languages == ("en", "pt-br", "fr")
+    assert record("model", "language: en and more").languages == ("en and more",)
 
 
 _ARCHITECTURES = """
@@ -351,6 +353,8 @@ def test_sizes_and_modalities_from_what_is_there():
     with_table = record("dataset", "a: b", [*images, "data.csv"])
     assert "modality:image" not in with_table.tags
     assert "library:pandas" in record("dataset", "a: b", ["data.csv"]).tags
+    described = record("dataset", "a: b", ["README.md", "dataset_infos.json", "d/config.json"])
+    assert described.tags == ("region:us",)
     assert "modality:audio" in record("dataset", "a: b", ["a.wav", "b.wav"]).tags
     assert record("dataset", "viewer: false").viewer is False
 

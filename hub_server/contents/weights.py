@@ -48,12 +48,14 @@ def _safetensors(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | N
 
 
 def _shards(snapshot: Snapshot, index: str) -> tuple[str, ...]:
-    blob_id = snapshot.file(index).id
-    known = snapshot.memory.shards.get(blob_id)
+    entry = snapshot.entry(index)
+    if entry is None or not entry.is_file:
+        return ()
+    known = snapshot.memory.shards.get(entry.id)
     if known is None:
         fits = snapshot.size(index) <= safetensors.MAX_INDEX
         data = snapshot.part(index, 0, safetensors.MAX_INDEX) if fits else b""
-        known = snapshot.memory.shards.put(blob_id, safetensors.shards(data))
+        known = snapshot.memory.shards.put(entry.id, safetensors.shards(data))
     return known if len(known) <= weights.MAX_SHARDS else ()
 
 
@@ -85,10 +87,12 @@ def _gguf(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _gguf_header(snapshot: Snapshot, path: str) -> GgufHeader:
-    blob_id = snapshot.file(path).id
-    known = snapshot.memory.ggufs.get(blob_id)
+    entry = snapshot.entry(path)
+    if entry is None or not entry.is_file:
+        return NO_GGUF
+    known = snapshot.memory.ggufs.get(entry.id)
     if known is None:
-        known = snapshot.memory.ggufs.put(blob_id, _read_gguf(snapshot, path))
+        known = snapshot.memory.ggufs.put(entry.id, _read_gguf(snapshot, path))
     return known
 
 

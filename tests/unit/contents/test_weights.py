@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hub_server import catalog, contents
+from hub_server.cards import NO_WEIGHTS
 from hub_server.contents import AddFile, AddLfs
 from hub_server.contents import weights as reading
 from hub_server.db.tables.repos import Repo
@@ -118,3 +119,12 @@ def test_counting_again_reads_nothing(place: Place) -> None:
     found = contents.index_of(place.hub, repo.id)
     assert found is not None
     assert found[1].safetensors == {"parameters": {"F32": 4}, "total": 4}
+
+
+def test_files_that_are_not_there_have_no_weights(place: Place) -> None:
+    repo = place.repo()
+    place.write(repo, **{"README.md": "# Tiny"})
+    seen = place.view(repo)
+    for names in (["model.safetensors"], [INDEX], ["�.gguf"], [""]):
+        assert reading.weights_of(seen, names) == NO_WEIGHTS
+    assert seen.size("nowhere") == 0

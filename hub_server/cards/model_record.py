@@ -7,7 +7,7 @@ from hub_server.cards import model_libraries, model_tasks, vocabulary
 from hub_server.cards.checking import is_repo_id
 from hub_server.cards.evidence import Evidence, plain
 from hub_server.cards.fields import ids_of, languages_of, text_of
-from hub_server.cards.tags import Sorted, Tag, sort_tags, texts
+from hub_server.cards.tags import Sorted, Tag, TagType, sort_tags, texts
 
 MAX_WIDGETS = 50
 _RESULTS = re.compile(r"\.eval_results/[^/]+\.ya?ml")
@@ -25,7 +25,7 @@ def model_record(
     from_config = model_tasks.config_tags(seen)
     bases, relation = _bases(metadata, library, [*formats, *from_config], known, seen)
     languages = list(dict.fromkeys([*declared, *known.languages]))
-    datasets = ids_of(metadata, "datasets")
+    datasets = list(dict.fromkeys([*ids_of(metadata, "datasets"), *_typed(known, "dataset")]))
     facts = {
         "languages": tuple(languages),
         "datasets": tuple(datasets),
@@ -88,13 +88,20 @@ def _bases(
     seen: Evidence,
 ) -> tuple[list[str], str | None]:
     """Base models and the relation to them; an adapter's configuration names its base too."""
-    bases = ids_of(metadata, "base_model")
+    tagged = [name.rpartition(":") for name in _typed(known, "base_model")]
+    bases = ids_of(metadata, "base_model") or list(dict.fromkeys(name for _, _, name in tagged))
     if not bases:
         named = seen.json("adapter_config.json").get("base_model_name_or_path")
         bases = [name for name in texts(named) if is_repo_id(name) and "/" in name]
     hints = frozenset([*words, *known.free, *known.libraries, library or ""])
-    declared = metadata.get("base_model_relation")
+    written = next((relation for relation, _, _ in tagged if relation), None)
+    declared = metadata.get("base_model_relation") or written
     return bases, model_libraries.relation_to_base(declared, bases, hints, seen)
+
+
+def _typed(known: Sorted, kind: TagType) -> list[str]:
+    """What tags with a prefix name (`dataset:ada/words`)."""
+    return [tag.name for tag in known.typed if tag.type == kind]
 
 
 def _base_tags(bases: list[str], relation: str | None) -> list[Tag]:

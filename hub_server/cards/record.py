@@ -115,6 +115,8 @@ def index_record(
         card_data=plain(card.metadata, depth=66, text=1_000_000),
         typed_tags=typed,
         tags=tuple(tag.text(kind) for tag in typed),
+        licenses=tuple(tag.name for tag in typed if tag.type == "license"),
+        arxiv=tuple(tag.name for tag in typed if tag.type == "arxiv"),
         **(shared | facts),
     )
 
@@ -133,10 +135,8 @@ def _shared(card: Card, region: Tag) -> tuple[dict[str, Any], list[Tag]]:
         )
     )
     facts = {
-        "licenses": tuple(licenses),
         "license_name": text_of(metadata, "license_name"),
         "license_link": text_of(metadata, "license_link"),
-        "arxiv": tuple(papers),
         "thumbnail": text_of(metadata, "thumbnail"),
     }
     tags = [Tag("arxiv", paper) for paper in papers]

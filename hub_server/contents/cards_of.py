@@ -35,9 +35,20 @@ def record_of(snapshot: Snapshot, kind: Kind, region: str) -> IndexRecord:
     known = snapshot.memory.records.get(key)
     if known is not None:
         return known
-    contents = {name: data for name in wanted if (data := snapshot.read(name, limit=SMALL))}
+    contents = {name: data for name in wanted if (data := _small_file(snapshot, name))}
     record = index_record(kind, snapshot.card(), files, contents, region=region, weights=weights)
     return snapshot.memory.records.put(key, record)
+
+
+def _small_file(snapshot: Snapshot, path: str) -> bytes | None:
+    """Also of a small file that is stored as a large one; None for what is none, or not at hand."""
+    if snapshot.size(path) > SMALL:
+        return None
+    try:
+        return snapshot.part(path, 0, SMALL)
+    except HubError as failure:
+        log.warning("file not read", repo=snapshot.repo_id, path=path, reason=str(failure))
+        return None
 
 
 def record_or_none(snapshot: Snapshot, kind: Kind, region: str) -> IndexRecord | None:

@@ -91,6 +91,18 @@ def test_free_tags_become_tasks_libraries_and_languages():
     )
 
 
+def test_tags_with_a_prefix_are_what_they_say():
+    found = record(
+        "model",
+        "tags: [license:MIT, 'dataset:ada/words', "
+        "'base_model:adapter:ada/base', arxiv:1706.03762v5]",
+    )
+    assert (found.licenses, found.datasets, found.arxiv) == (
+        ("mit",), ("ada/words",), ("1706.03762",),
+    )  # fmt: skip
+    assert (found.base_models, found.base_model_relation) == (("ada/base",), "adapter")
+
+
 GUARDED = "mit csv xml txt rnn cnn nlu vae gan cat dog the set map api app bit mix sun pan hat"
 
 

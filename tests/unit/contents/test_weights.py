@@ -128,3 +128,13 @@ def test_files_that_are_not_there_have_no_weights(place: Place) -> None:
     for names in (["model.safetensors"], [INDEX], ["�.gguf"], [""]):
         assert reading.weights_of(seen, names) == NO_WEIGHTS
     assert seen.size("nowhere") == 0
+
+
+def test_a_configuration_stored_as_a_large_file_is_read(place: Place) -> None:
+    repo = place.repo()
+    config = {"architectures": ["BertForMaskedLM"], "model_type": "bert"}
+    data = json.dumps(config | {"transformers_version": "4.40.0"}).encode()
+    place.commit(repo, add(place, repo, "config.json", data))
+    record = place.announced[-1].record
+    assert record is not None
+    assert (record.library_name, record.pipeline_tag) == ("transformers", "fill-mask")

@@ -1,5 +1,6 @@
 """Validation of what only model cards have: task, library, base models, evaluation, widget."""
 
+from collections.abc import Container
 from typing import Any
 
 from hub_server.cards import vocabulary
@@ -27,10 +28,14 @@ def _task(seen: Examination) -> None:
         return
     if not isinstance(value, str):
         seen.error(("pipeline_tag",), '"pipeline_tag" must be a string')
-    elif value not in vocabulary.tasks() and value not in vocabulary.subtask_parents():
+    elif not any(value in known for known in _known_tasks()):
         seen.warn(
             ("pipeline_tag",), '"pipeline_tag" has the unknown task "{value}"', value=brief(value)
         )
+
+
+def _known_tasks() -> tuple[Container[str], ...]:
+    return vocabulary.tasks(), vocabulary.subtask_parents(), vocabulary.TASK_ALIASES
 
 
 def _library(seen: Examination) -> None:

@@ -22,11 +22,6 @@ _BARE_OF_DATASETS = frozenset({"other"})
 MAX_TAGS = 1_000
 MAX_TAG_TEXT = 200
 
-_TASK_ALIASES = {
-    "ner": "token-classification",
-    "sentiment-analysis": "text-classification",
-    "structured-data-classification": "tabular-classification",
-}
 _TYPED = re.compile(r"(license|dataset|base_model|arxiv|doi):(\S.*)")
 _ARXIV_ID = r"(\d{4}\.\d{4,5}|[a-z][a-z-]{1,15}(?:\.[a-z]{2})?/\d{7})(?!\d)"
 _ARXIV = re.compile(r"(?:arxiv\.org/(?:abs|pdf|html)/|arxiv:\s?|/papers/(?=\d{4}\.))" + _ARXIV_ID)
@@ -145,7 +140,7 @@ def task_of(text: str) -> str | None:
     """The task that an id, a sub-task id or a legacy name stands for."""
     if text in vocabulary.tasks():
         return text
-    return _TASK_ALIASES.get(text) or vocabulary.subtask_parents().get(text)
+    return vocabulary.TASK_ALIASES.get(text) or vocabulary.subtask_parents().get(text)
 
 
 def _is_language_tag(text: str, declared: frozenset[str]) -> bool:

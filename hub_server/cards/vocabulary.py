@@ -131,6 +131,17 @@ def subtask_parents() -> Mapping[str, str]:
     )
 
 
+TASK_ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "ner": "token-classification",
+        "sentiment-analysis": "text-classification",
+        "speech-segmentation": "voice-activity-detection",
+        "structured-data-classification": "tabular-classification",
+    }
+)
+"""Names that tasks had before."""
+
+
 @cache
 def libraries(kind: str = "model") -> Mapping[str, Library]:
     """Libraries of `model`, `dataset` or `kernel` repositories by id."""

@@ -162,6 +162,7 @@ ACCEPTED = [
     ("model", "license: MIT\nlicense_link: https://x.example/l"),
     ("model", "license: other\nlicense_name: mine\nlicense_link: LICENSE.md"),
     ("model", "license:\ntags:\nlanguage:\nmodel-index:\nbase_model:"),
+    ("model", "pipeline_tag: ner"),
     ("model", "tags: one\ndatasets: squad\nmetrics: accuracy"),
     ("model", "unknown_key: {a: [1, 2]}\nanother: 2021-01-01"),
     ("model", "extra_gated_fields: [{A: text}, {B: {type: select, options: [x, {label: y}]}}]"),

@@ -70,7 +70,7 @@ def test_kills_on_ceph(tmp_path: Path, ceph_endpoint: str) -> None:
 def test_the_real_client_tries_again(tmp_path: Path) -> None:
     """By itself, within one upload, at each step that it takes part in."""
     with running(tmp_path, {}) as (hub, scene):
-        mine = Computer(hub.url, tmp_path, scene.token, xet=True)
+        mine = Computer(hub.url, tmp_path, scene.token, xet=True, seconds=600)
         for number, point in enumerate(points("xorb", "file") * scaled(3)):
             if point == "xorb.collecting":
                 continue

@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,8 @@ def machines(hub: LiveHub, tmp_path: Path) -> tuple[Computer, Computer]:
     ada = hub.make_user("ada")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    one, two = (Computer(hub.url, tmp_path / n, ada.token, xet=True) for n in ("one", "two"))
-    return one, two
+    one = Computer(hub.url, tmp_path / "one", ada.token, xet=True, seconds=1800)
+    return one, replace(one, folder=tmp_path / "two")
 
 
 @pytest.mark.parametrize("size", [150, 2000])

@@ -29,7 +29,8 @@ class ScriptFailed(Exception):
 class Computer:
     """Somebody's machine: a home and a cache of its own, and perhaps a token.
 
-    `xet` leaves the client as it is installed: it moves large files by Xet then.
+    `xet` leaves the client as it is installed: it moves large files by Xet then. A command may
+    take so many `seconds`.
     """
 
     endpoint: str
@@ -37,6 +38,7 @@ class Computer:
     token: str | None = None
     python: str = sys.executable
     xet: bool = False
+    seconds: float = SECONDS
 
     @property
     def environment(self) -> dict[str, str]:
@@ -68,7 +70,7 @@ class Computer:
     def command(self, words: Sequence[str]) -> str:
         done = subprocess.run(
             words, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=SECONDS, check=False,
+            capture_output=True, text=True, timeout=self.seconds, check=False,
         )  # fmt: skip
         if done.returncode:
             raise ScriptFailed(f"{done.stdout[-2000:]}\n{done.stderr[-6000:]}")

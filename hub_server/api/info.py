@@ -40,6 +40,9 @@ def _info(
         shown = Shown(repo, hub.settings.region, siblings=[])
     else:
         snapshot = contents.snapshot(hub, session, repo, revision)
+        if snapshot.commit != repo.head:  # bytes of large files are read: hold no connection
+            session.expunge_all()
+            session.rollback()
         shown = _shown(request, hub, repo, snapshot, names)
     if names:
         return expanded(shown, names)

@@ -125,7 +125,13 @@ def test_sizes_of_weights(ada: LiveUser, client: httpx.Client) -> None:
     info = client.get(f"/api/models/{name}?expand=safetensors&expand=gguf").json()
     assert info["safetensors"] == {"parameters": {"F32": 20, "I8": 3}, "total": 23}
     assert info["gguf"] == {"total": 64, "architecture": "llama", "context_length": 2048}
-    assert client.get(f"/api/models/{name}").json()["safetensors"]["total"] == 23
+    first = client.get(f"/api/models/{name}").json()
+    assert first["safetensors"]["total"] == 23
+    header, size = headers.safetensors({"a": ("F32", [4])})
+    put(ada, name, {"model.safetensors": header + bytes(size - len(header))})
+    assert client.get(f"/api/models/{name}").json()["safetensors"]["total"] == 4
+    before = client.get(f"/api/models/{name}/revision/{first['sha']}").json()
+    assert (before["safetensors"], before["sha"]) == (first["safetensors"], first["sha"])
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets", "spaces"])

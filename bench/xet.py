@@ -1,7 +1,8 @@
 """Xet as the real client speaks it, beside the plain transfer of the same bytes; what repeated
 bytes cost on the wire; what uploads at once hold in memory; how fast chunks are checked.
 
-Below BENCH_SCALE=0.3 the requests around a transfer cost as much as its bytes."""
+Below BENCH_SCALE=0.3 the requests around a transfer cost as much as its bytes.
+"""
 
 import hashlib
 import os

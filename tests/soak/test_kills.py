@@ -31,7 +31,7 @@ from tests.support.workers import Scene
 
 pytestmark = [pytest.mark.soak, pytest.mark.git, pytest.mark.timeout(0)]
 
-A_ROUND = 25
+A_ROUND = 10
 ALL = points(*SERVED, *COMMANDS)
 DIRECTORY = {"HUB_LFS_MULTIPART_THRESHOLD": "60000", "HUB_LFS_PART_SIZE": "32768"}
 

@@ -91,7 +91,7 @@ def kill_at(
     return came
 
 
-def kill_command(hub: LiveHub, fault: str, words: Sequence[str], *, seconds: float = 120) -> bool:
+def kill_command(hub: LiveHub, fault: str, words: Sequence[str], *, seconds: float = 600) -> bool:
     """Give a command beside the running hub, armed; False if it ended without coming there.
 
     One that finds itself locked out by a command that was killed before has not come there.

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from hub_server.db import Database
-from hub_server.errors import HubError
+from hub_server.errors import HubError, Unavailable
 from hub_server.jobs import queue
 
 log = structlog.get_logger("hub.jobs")
@@ -81,6 +81,9 @@ class Worker:
                 self._plan(session, held.kind)
         except queue.LeaseLost:
             log.warning("job taken over", kind=held.kind, job=held.id)
+        except Unavailable as failure:  # store or database are away: nothing to look into here
+            log.warning("job waits", kind=held.kind, job=held.id, error=str(failure))
+            self._give_back(held, f"{type(failure).__name__}: {failure}")
         except Exception as failure:  # the one loop that must outlive any handler
             log.warning("job failed", kind=held.kind, job=held.id, exc_info=failure)
             self._give_back(held, f"{type(failure).__name__}: {failure}")

@@ -9,7 +9,6 @@ from hub_server.lfs.locks import (
     list_locks,
     unlock,
 )
-from hub_server.lfs.parts import HubParts
 from hub_server.lfs.pointers import LARGEST, Pointer, format_pointer, parse_pointer
 from hub_server.lfs.requests import (
     MEDIA_TYPE,
@@ -35,6 +34,7 @@ from hub_server.lfs.transfers import (
     verify,
     verify_upload,
 )
+from hub_server.objects import HubParts
 
 __all__ = [
     "LARGEST",

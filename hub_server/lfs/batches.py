@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from hub_server.accounts import Access, Caller, RepoFacts, require
 from hub_server.errors import HubError, Unprocessable
-from hub_server.lfs.parts import HubParts
 from hub_server.lfs.requests import (
     Action,
     BatchAnswer,
@@ -18,6 +17,7 @@ from hub_server.objects import (
     LINK_SECONDS,
     UPLOAD_SECONDS,
     Claim,
+    HubParts,
     ObjectInfo,
     Ticket,
     Tickets,

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from hub_server.accounts import Access, Caller, RepoFacts, require
 from hub_server.blobs import BlobReader, Received
 from hub_server.errors import NotFound, Unprocessable
-from hub_server.lfs.parts import HubParts
 from hub_server.lfs.requests import Wish
-from hub_server.objects import ObjectInfo, Ticket, Tickets, UploadInfo, present
+from hub_server.objects import HubParts, ObjectInfo, Ticket, Tickets, UploadInfo, present
 
 WAIT_SECONDS = 60
 

@@ -13,6 +13,7 @@ from hub_server.objects.links import (
     TooManyPending,
     object_key,
 )
+from hub_server.objects.parts import HubParts
 from hub_server.objects.ranges import Ranges, covers, merged
 from hub_server.objects.reassembly import PlacedTerm
 from hub_server.objects.signing import Purpose, Ticket, TicketRefused, Tickets
@@ -26,6 +27,7 @@ __all__ = [
     "LINK_SECONDS",
     "UPLOAD_SECONDS",
     "Claim",
+    "HubParts",
     "LinkedObject",
     "ObjectInfo",
     "Objects",

@@ -4,9 +4,9 @@ Knows no HTTP. A file hash, a xorb hash, a chunk hash is never a capability: who
 what they could read or had sent anyway, and else the words for what does not exist.
 """
 
+from hub_server.objects import HubParts
 from hub_server.xet.checking import FileTooLarge, XorbUnknown
 from hub_server.xet.offering import offer
-from hub_server.xet.parts import HubParts
 from hub_server.xet.reconstructing import (
     Reconstruction,
     file_size,

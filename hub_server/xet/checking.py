@@ -19,8 +19,7 @@ from hub_server.chunks import (
     to_text,
 )
 from hub_server.errors import BadRequest, TooLarge
-from hub_server.objects import StoredXorb, Term
-from hub_server.xet.parts import HubParts
+from hub_server.objects import HubParts, StoredXorb, Term
 from hub_server.xet.tokens import Grant
 
 MOST_KNOWN_CHUNKS = 16 * 1024**2

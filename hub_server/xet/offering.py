@@ -18,8 +18,7 @@ from hub_server.db.tables.objects import ObjectLink
 from hub_server.db.tables.repos import Repo
 from hub_server.db.tables.xet import XetTerm, Xorb
 from hub_server.errors import NotFound
-from hub_server.objects import StoredXorb
-from hub_server.xet.parts import HubParts
+from hub_server.objects import HubParts, StoredXorb
 from hub_server.xet.tokens import Grant
 
 DAY = 86400

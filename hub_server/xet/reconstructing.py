@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub_server.chunks import from_text
 from hub_server.errors import BadRequest, NotFound, RangeNotSatisfiable
-from hub_server.objects import PlacedTerm, StoredXorb, XetFile
-from hub_server.xet.parts import HubParts
+from hub_server.objects import HubParts, PlacedTerm, StoredXorb, XetFile
 from hub_server.xet.tickets import Bytes, bytes_path, direct_url
 from hub_server.xet.tokens import Grant
 

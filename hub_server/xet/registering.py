@@ -12,9 +12,8 @@ from collections.abc import Collection, Iterator, Sequence
 from hub_server.blobs import Received
 from hub_server.chunks import BadShard, Shard, read_shard
 from hub_server.errors import Unavailable
-from hub_server.objects import ObjectInfo, PlacedTerm, Term, TooManyPending
+from hub_server.objects import HubParts, ObjectInfo, PlacedTerm, Term, TooManyPending
 from hub_server.xet.checking import CheckedFile, Checker
-from hub_server.xet.parts import HubParts
 from hub_server.xet.tokens import Grant, still
 
 PIECE = 1024**2

@@ -12,8 +12,7 @@ from pathlib import Path
 from hub_server.blobs import BlobMissing, BlobReader, byte_range
 from hub_server.errors import Forbidden, Lost
 from hub_server.keys import Keys
-from hub_server.objects import LINK_SECONDS, xorb_key
-from hub_server.xet.parts import HubParts
+from hub_server.objects import LINK_SECONDS, HubParts, xorb_key
 
 KEY = "xet-bytes"
 ANSWER_HEADERS = {

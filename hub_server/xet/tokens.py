@@ -27,8 +27,7 @@ from hub_server.db.facts import claim_fact, read_fact
 from hub_server.db.tables.repos import Repo
 from hub_server.errors import Forbidden, InvalidCredentials, RepoNotFound, Unauthorized
 from hub_server.keys import Keys
-from hub_server.objects import Claim, permit, present, upload_claim
-from hub_server.xet.parts import HubParts
+from hub_server.objects import Claim, HubParts, permit, present, upload_claim
 
 Scope = Literal["read", "write"]
 TOKEN_SECONDS = 3600

@@ -9,7 +9,7 @@ import mmap
 from hub_server.blobs import Received
 from hub_server.chunks import BadXorb, XorbIndex, check_xorb, from_text, to_text
 from hub_server.errors import NotFound
-from hub_server.xet.parts import HubParts
+from hub_server.objects import HubParts
 from hub_server.xet.tokens import Grant, still
 
 

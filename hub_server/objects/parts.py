@@ -1,11 +1,11 @@
-"""What this room needs of a hub."""
+"""What the doors to large files (`lfs`, `xet`) need of a hub."""
 
 from typing import Protocol
 
 from hub_server.blobs import Incoming
 from hub_server.db import Database
 from hub_server.keys import Keys
-from hub_server.objects import Objects
+from hub_server.objects.store import Objects
 from hub_server.settings import Settings
 
 

@@ -3,13 +3,13 @@
 A header is read once: it is remembered by the blob (of a large file its pointer) that brought it.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
 from hub_server.cards import GgufHeader, HeaderCut, Weights, gguf, safetensors, weights
-from hub_server.contents.memory import TensorFacts
+from hub_server.contents.memory import Recent, TensorFacts
 from hub_server.contents.snapshots import Snapshot
 from hub_server.errors import HubError
 
@@ -22,6 +22,7 @@ MOST_TOGETHER = 32_000_000
 """Bytes of all headers of one model."""
 NO_TENSORS = TensorFacts(0, {})
 NO_GGUF = GgufHeader(0)
+T = TypeVar("T")
 
 
 def weights_of(snapshot: Snapshot, files: Sequence[str]) -> Weights:
@@ -47,27 +48,30 @@ def _safetensors(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | N
     return weights.safetensors_facts(parts)
 
 
-def _shards(snapshot: Snapshot, index: str) -> tuple[str, ...]:
-    entry = snapshot.entry(index)
+def _once(
+    snapshot: Snapshot, path: str, memory: Recent[str, T], read: Callable[[Snapshot, str], T]
+) -> T | None:
+    """What `read` makes of a file, remembered by its blob; None where there is no file."""
+    entry = snapshot.entry(path)
     if entry is None or not entry.is_file:
-        return ()
-    known = snapshot.memory.shards.get(entry.id)
-    if known is None:
-        fits = snapshot.size(index) <= safetensors.MAX_INDEX
-        data = snapshot.part(index, 0, safetensors.MAX_INDEX) if fits else b""
-        known = snapshot.memory.shards.put(entry.id, safetensors.shards(data))
+        return None
+    known = memory.get(entry.id)
+    return memory.put(entry.id, read(snapshot, path)) if known is None else known
+
+
+def _shards(snapshot: Snapshot, index: str) -> tuple[str, ...]:
+    known = _once(snapshot, index, snapshot.memory.shards, _read_shards) or ()
     return known if len(known) <= weights.MAX_SHARDS else ()
+
+
+def _read_shards(snapshot: Snapshot, index: str) -> tuple[str, ...]:
+    fits = snapshot.size(index) <= safetensors.MAX_INDEX
+    return safetensors.shards(snapshot.part(index, 0, safetensors.MAX_INDEX) if fits else b"")
 
 
 def _tensors(snapshot: Snapshot, path: str) -> TensorFacts:
     """Of one file; nothing where it is absent or no safetensors file."""
-    entry = snapshot.entry(path)
-    if entry is None or not entry.is_file:
-        return NO_TENSORS
-    known = snapshot.memory.tensors.get(entry.id)
-    if known is None:
-        known = snapshot.memory.tensors.put(entry.id, _read_tensors(snapshot, path))
-    return known
+    return _once(snapshot, path, snapshot.memory.tensors, _read_tensors) or NO_TENSORS
 
 
 def _read_tensors(snapshot: Snapshot, path: str) -> TensorFacts:
@@ -87,13 +91,7 @@ def _gguf(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _gguf_header(snapshot: Snapshot, path: str) -> GgufHeader:
-    entry = snapshot.entry(path)
-    if entry is None or not entry.is_file:
-        return NO_GGUF
-    known = snapshot.memory.ggufs.get(entry.id)
-    if known is None:
-        known = snapshot.memory.ggufs.put(entry.id, _read_gguf(snapshot, path))
-    return known
+    return _once(snapshot, path, snapshot.memory.ggufs, _read_gguf) or NO_GGUF
 
 
 def _read_gguf(snapshot: Snapshot, path: str) -> GgufHeader:

@@ -10,7 +10,9 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Date,
     DateTime,
+    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -25,6 +27,8 @@ from hub_server.db import Database
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MAKERS: tuple[tuple[type, Callable[[int, Any], Any]], ...] = (
     (Integer, lambda number, _: number),
+    (Float, lambda number, _: float(number)),
+    (Date, lambda _, kind: MOMENT.date()),
     (Boolean, lambda number, _: number % 2 == 0),
     (DateTime, lambda _, kind: MOMENT if kind.timezone else MOMENT.replace(tzinfo=None)),
     (JSON, lambda number, _: {"number": number}),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, CheckConstraint, Double, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub_server.db.base import Base, new_public_id, now
@@ -31,6 +31,11 @@ class Repo(Base):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_repo_kind_updated_at", "kind", "updated_at", "id"),
+        Index("ix_repo_kind_created_at", "kind", "created_at", "id"),
+        Index("ix_repo_kind_trending", "kind", "trending", "id"),
+        Index("ix_repo_kind_downloads", "kind", "downloads", "id"),
+        Index("ix_repo_kind_likes", "kind", "likes", "id"),
+        Index("ix_repo_kind_parameters", "kind", "parameters", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -52,7 +57,10 @@ class Repo(Base):
     updated_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None]
     downloads: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """In the last 30 days."""
+    downloads_all_time: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     likes: Mapped[int] = mapped_column(default=0, server_default="0")
+    trending: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     used_storage: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     prunes: Mapped[int] = mapped_column(default=0, server_default="0")
     """How often objects were taken away: what was seen before may be gone by the next number."""
@@ -60,6 +68,8 @@ class Repo(Base):
     tags: Mapped[list[Any]] = mapped_column(default=list)
     pipeline_tag: Mapped[str | None] = mapped_column(String(100))
     library_name: Mapped[str | None] = mapped_column(String(100))
+    parameters: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Of a model, as the headers of its weights tell; 0 where nothing does."""
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """The rest of the index record: config, widgetData, transformersInfo, sdk, title, emoji …"""
 

@@ -38,7 +38,7 @@ def _session(place: S3Place) -> Any:
 
 def connect(place: S3Place, endpoint: str | None) -> Any:
     wholeheads.insist()
-    return _session(place).client(
+    client = _session(place).client(
         "s3",
         endpoint_url=endpoint,
         config=Config(
@@ -53,6 +53,15 @@ def connect(place: S3Place, endpoint: str | None) -> Any:
             response_checksum_validation="when_required",
         ),
     )
+    client.meta.events.register("before-send.s3", _send_at_once)
+    return client
+
+
+def _send_at_once(request: Any, **_: object) -> None:
+    """Wait for no "100 Continue": where a connection breaks in the middle of one, botocore (1.44)
+    reads its end for ever, and whoever waits for this upload waits with it.
+    """
+    request.headers.pop("Expect", None)
 
 
 class UploadLinks:

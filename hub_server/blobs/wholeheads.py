@@ -7,8 +7,7 @@ broke off after `12` would be believed, and an object served short.
 from http.client import HTTPResponse, RemoteDisconnected
 from typing import IO, Any
 
-from botocore import awsrequest
-from botocore.awsrequest import AWSHTTPConnection, AWSHTTPResponse, AWSHTTPSConnection
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPSConnection
 
 ENDS = (b"\r\n", b"\n")
 
@@ -28,32 +27,22 @@ class _Lines:
         return getattr(self.file, name)
 
 
-def begin(self: HTTPResponse) -> None:
-    """As HTTPResponse.begin; raises RemoteDisconnected, which botocore tries again, unless an
-    empty line ends the head.
-    """
-    whole = self.fp
-    lines: Any = _Lines(whole)
-    self.fp = lines
-    HTTPResponse.begin(self)
-    if self.fp is lines:
-        self.fp = whole
-    if lines.last not in ENDS:
-        raise RemoteDisconnected("the answer broke off in its head")
-
-
 class WholeHead(HTTPResponse):
-    begin = begin
-
-
-class _WholeEarlyHead(AWSHTTPResponse):  # type: ignore[misc]
-    """Of an answer that came instead of "100 Continue"."""
-
-    begin = begin
+    def begin(self) -> None:
+        """Raises RemoteDisconnected, which botocore tries again, unless an empty line ends the
+        head.
+        """
+        whole = self.fp
+        lines: Any = _Lines(whole)
+        self.fp = lines
+        super().begin()
+        if self.fp is lines:
+            self.fp = whole
+        if lines.last not in ENDS:
+            raise RemoteDisconnected("the answer broke off in its head")
 
 
 def insist() -> None:
     """For all connections that botocore makes in this process from now on."""
     for each in (AWSHTTPConnection, AWSHTTPSConnection):
         each.response_class = WholeHead
-    awsrequest.AWSHTTPResponse = _WholeEarlyHead

@@ -23,6 +23,15 @@ from hub_server.errors import StorageFull, Unavailable
 log = structlog.get_logger("hub.db")
 
 BUSY_SECONDS = 30
+LIVELY = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""A server that went away without a word is noticed within a minute."""
+NOTICED = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+"""And the server notices that of us, and gives back the locks a lost node held."""
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "ceph", "afs"}
 
 
@@ -72,7 +81,7 @@ class Database:
             pool_timeout=BUSY_SECONDS,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": 10, "options": "-c timezone=utc"},
+            connect_args=LIVELY | {"connect_timeout": 10, "options": f"-c timezone=utc {NOTICED}"},
         )
 
     @contextmanager

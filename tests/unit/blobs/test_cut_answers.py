@@ -82,6 +82,13 @@ def test_a_head_that_broke_off(asked: str, answer: bytes) -> None:
         ASKED[asked](store_at(url))
 
 
+@pytest.mark.timeout(30)
+def test_an_invitation_to_go_on_that_broke_off() -> None:
+    """The upload ends; it once waited for the rest of "100 Continue" on a closed connection."""
+    with answering(b"HTTP/1.1 100 Continue\r\n") as url, pytest.raises(StoreUnavailable):
+        store_at(url).put("cache/a", io.BytesIO(b"abc"))
+
+
 def test_a_list_that_broke_off() -> None:
     """Without a length, only the XML itself tells."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n"

@@ -4,7 +4,8 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,13 @@ class Cluster:
 @pytest.fixture(scope="session")
 def postgres_cluster() -> Iterator[Cluster]:
     """Started once per test process, in about two seconds."""
+    with cluster(FAST) as running:
+        yield running
+
+
+@contextmanager
+def cluster(settings: Sequence[str]) -> Iterator[Cluster]:
+    """A new one with these lines of configuration, until the block ends."""
     # Below /tmp and not below pytest's folder, which other accounts may not enter.
     folder = Path(tempfile.mkdtemp(prefix="hub-postgres-"))
     folder.chmod(0o755)
@@ -71,9 +79,9 @@ def postgres_cluster() -> Iterator[Cluster]:
              "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"],
             check=True, capture_output=True, cwd="/",
         )  # fmt: skip
-        settings = [word for setting in FAST for word in ("-c", setting)]
+        lines = [word for setting in settings for word in ("-c", setting)]
         server = start(
-            [*rank, _binary("postgres"), "-D", str(home), "-p", str(port), *settings,
+            [*rank, _binary("postgres"), "-D", str(home), "-p", str(port), *lines,
              "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
             log=log, folder=Path("/"),
         )  # fmt: skip

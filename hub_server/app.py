@@ -201,6 +201,7 @@ async def _lifespan(routes: FastAPI) -> AsyncIterator[None]:
     thread = threading.Thread(target=working.run, name="jobs", daemon=True)
     heartbeat = Heartbeat(hub.database)
     heartbeat.start()
+    hub.downloads.start()
     if hub.settings.jobs:
         thread.start()
     try:
@@ -210,4 +211,5 @@ async def _lifespan(routes: FastAPI) -> AsyncIterator[None]:
         if thread.is_alive():
             await to_thread.run_sync(thread.join, 10)
         await to_thread.run_sync(heartbeat.stop)
+        await to_thread.run_sync(hub.downloads.stop)
         hub.close()

@@ -7,22 +7,29 @@ from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
 from hub_server import catalog, contents
+from hub_server.accounts import can_read
 from hub_server.api.fields import Shown, check_expand, expanded, whole
 from hub_server.api.routing import RepoRoute, asked_revision
 from hub_server.api.shapes import flag, many
 from hub_server.contents import Hub, Snapshot
 from hub_server.db.tables.repos import Repo
-from hub_server.edge import ReadSession, TheHub, VisibleRepo
+from hub_server.edge import CurrentCaller, ReadSession, TheHub, VisibleRepo, client_of
 
 router = APIRouter(route_class=RepoRoute, tags=["repositories"])
+
+DOWNLOADING = "x-hf-download-counter"
+"""Sent by clients that ask for a revision to take it whole: they may fetch its files elsewhere."""
 
 
 @router.get("/api/{kinds:kinds}/{id:id}/revision/{rest:rest}")
 def info_at(
-    request: Request, hub: TheHub, session: ReadSession, repo: VisibleRepo
+    request: Request, hub: TheHub, session: ReadSession, caller: CurrentCaller, repo: VisibleRepo
 ) -> dict[str, Any]:
     """Raises RevisionNotFound; `sha` is the commit of the revision."""
-    return _info(request, hub, session, repo, asked_revision(request))
+    told = _info(request, hub, session, repo, asked_revision(request))
+    if request.headers.get(DOWNLOADING) == "1" and can_read(caller, repo):
+        hub.downloads.note(repo.kind, repo.id, client_of(request, caller.user_id))
+    return told
 
 
 @router.get("/api/{kinds:kinds}/{id:id}")

@@ -15,6 +15,7 @@ from hub_server.contents import Hub, ResolvedFile
 from hub_server.edge import (
     Download,
     at_revision,
+    client_of,
     disposition,
     hub_of,
     reading,
@@ -29,6 +30,8 @@ router = APIRouter(route_class=RepoRoute, tags=["files"])
 REVALIDATED = "private, no-cache"
 """A branch moves: browsers keep the bytes and ask with the ETag whether they still hold."""
 VISITS = ("document", "iframe")
+EMBEDDED = ("image", "audio", "video", "track", "font", "style", "script", "object", "embed")
+"""What browsers ask for because a page shows it, as that of a card does."""
 
 
 @router.get("/{repo:repo}/resolve/{rest:rawrest}", response_class=Response)
@@ -37,6 +40,7 @@ def resolve(request: Request) -> Response:
     """The file at a path of a revision, a large one with its real bytes."""
     hub = hub_of(request)
     found = _found(request, hub, contents.resolve_file)
+    _count(request, hub, found)
     if found.file.xet and wants_file_info(request):
         return file_info(request, hub, found)
     file, headers = found.file, _headers(found.file) | xet_headers(request, found)
@@ -63,6 +67,12 @@ def _found(request: Request, hub: Hub, look: Any) -> FoundFile:
             lambda revision, path: look(hub, session, repo, revision, path),
         )
     return FoundFile(file, repo.kind, repo.full_name, caller.user_id)
+
+
+def _count(request: Request, hub: Hub, found: FoundFile) -> None:
+    if request.headers.get("sec-fetch-dest") not in EMBEDDED:
+        client = client_of(request, found.user_id)
+        hub.downloads.note(found.kind, found.file.repo_id, client, found.file.path)
 
 
 def _download(

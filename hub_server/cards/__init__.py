@@ -12,6 +12,7 @@ from hub_server.cards.markdown.links import LinkBase
 from hub_server.cards.markdown.rendering import RenderedCard, render
 from hub_server.cards.markdown.rewriting import Heading, Labels
 from hub_server.cards.problems import Problem
+from hub_server.cards.query_files import has_query_file, is_query_file
 from hub_server.cards.record import IndexRecord, index_record, wanted_files
 from hub_server.cards.tags import Tag
 from hub_server.cards.validation import Report, validate, validate_card
@@ -33,8 +34,10 @@ __all__ = [
     "Tag",
     "Weights",
     "gguf",
+    "has_query_file",
     "highlight",
     "index_record",
+    "is_query_file",
     "is_repo_id",
     "lexer_for",
     "read_card",

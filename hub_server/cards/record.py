@@ -84,6 +84,8 @@ class IndexRecord:
     short_description: str | None = None
     pinned: bool = False
     models: tuple[str, ...] = ()
+    counted_file: str | None = None
+    """Tells downloads of a model that has none of its library's query files."""
 
 
 def wanted_files(kind: Kind, card: Card, files: Sequence[str]) -> tuple[str, ...]:

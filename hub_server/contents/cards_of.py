@@ -4,10 +4,19 @@ import hashlib
 import re
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 import structlog
 
-from hub_server.cards import NO_WEIGHTS, IndexRecord, Weights, index_record, wanted_files
+from hub_server.cards import (
+    NO_WEIGHTS,
+    IndexRecord,
+    Weights,
+    has_query_file,
+    index_record,
+    wanted_files,
+)
 from hub_server.contents.snapshots import README, Snapshot, shown
 from hub_server.contents.weights import weights_of
 from hub_server.db.tables.repos import Kind
@@ -17,9 +26,11 @@ log = structlog.get_logger("hub.contents")
 
 MOST_FILES = 1000
 """So many paths tell what a repository is; the next hundred thousand say the same."""
+MOST_SIZES = 200
 SMALL = 2_000_000
 FOLDERS = (b"40000", b"040000")
 SUBMODULE = b"160000"
+UNCOUNTED = frozenset({README, ".gitattributes"})
 _DIGITS = re.compile(r"\d+")
 
 
@@ -32,12 +43,22 @@ def record_of(snapshot: Snapshot, kind: Kind, region: str) -> IndexRecord:
     wanted = wanted_files(kind, snapshot.card(), files)
     weights = weights_of(snapshot, files) if kind == "model" else NO_WEIGHTS
     key = kind, region, wanted, _evidence(snapshot, wanted, files, weights)
-    known = snapshot.memory.records.get(key)
-    if known is not None:
-        return known
-    contents = {name: data for name in wanted if (data := _small_file(snapshot, name))}
-    record = index_record(kind, snapshot.card(), files, contents, region=region, weights=weights)
-    return snapshot.memory.records.put(key, record)
+    record = snapshot.memory.records.get(key)
+    if record is None:
+        contents = {name: data for name in wanted if (data := _small_file(snapshot, name))}
+        record = index_record(
+            kind, snapshot.card(), files, contents, region=region, weights=weights
+        )
+        snapshot.memory.records.put(key, record)
+    if kind != "model" or has_query_file(record.library_name, files):
+        return record
+    return replace(record, counted_file=_largest(snapshot, files))
+
+
+def _largest(snapshot: Snapshot, files: Sequence[str]) -> str | None:
+    """Of the first few files, where there is one beside the card."""
+    some = islice((path for path in files if path not in UNCOUNTED), MOST_SIZES)
+    return max(some, key=snapshot.size, default=None)
 
 
 def _small_file(snapshot: Snapshot, path: str) -> bytes | None:

@@ -1,6 +1,7 @@
 """The parts of one running hub, as the composition root put them together."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from hub_server.blobs import BlobStore, Incoming
 from hub_server.contents.memory import Memory
@@ -11,6 +12,7 @@ from hub_server.gitstore import GitStore
 from hub_server.keys import Keys
 from hub_server.objects import Objects
 from hub_server.settings import Settings
+from hub_server.usage import Counter
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Hub:
     keys: Keys
     events: Events
     memory: Memory = field(default_factory=Memory)
+
+    @cached_property
+    def downloads(self) -> Counter:
+        """Counts them once it has been started, which only servers do."""
+        return Counter(self.database, self.keys.derive("downloads"))
 
     def close(self) -> None:
         self.incoming.close()

@@ -2,7 +2,7 @@
 
 from hub_server.db.base import Base, JsonValue, UtcDateTime, new_public_id, now
 from hub_server.db.engine import Database, database_clock
-from hub_server.db.insert import insert_ignore, upsert
+from hub_server.db.insert import insert_ignore, insert_into, upsert
 
 __all__ = [
     "Base",
@@ -11,6 +11,7 @@ __all__ = [
     "UtcDateTime",
     "database_clock",
     "insert_ignore",
+    "insert_into",
     "new_public_id",
     "now",
     "upsert",

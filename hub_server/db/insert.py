@@ -12,7 +12,8 @@ from hub_server.db.base import Base
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
-def _insert(session: Session, table: type[Base], rows: Rows) -> Any:
+def insert_into(session: Session, table: type[Base], rows: Rows) -> Any:
+    """The statement of the session's database, to which `on_conflict_…` and `returning` go."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     assert isinstance(table.__table__, Table)  # noqa: S101 - mapped classes have one
     return dialect.insert(table.__table__).values(rows)
@@ -22,7 +23,7 @@ def insert_ignore(session: Session, table: type[Base], rows: Rows) -> int:
     """Insert what is not there yet (by any unique key); returns the number of new rows."""
     if not rows:
         return 0
-    statement = _insert(session, table, rows).on_conflict_do_nothing()
+    statement = insert_into(session, table, rows).on_conflict_do_nothing()
     # Without the option SQLAlchemy answers -1 for an INSERT on PostgreSQL.
     result: Any = session.execute(statement, execution_options={"preserve_rowcount": True})
     return int(result.rowcount)
@@ -42,7 +43,7 @@ def upsert(
     """
     if not rows:
         return
-    statement = _insert(session, table, rows)
+    statement = insert_into(session, table, rows)
     changes = (
         dict(update)
         if isinstance(update, Mapping)

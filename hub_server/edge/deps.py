@@ -142,6 +142,13 @@ async def _signed_in(caller: CurrentCaller) -> Caller:
 SignedIn = Annotated[Caller, Depends(_signed_in)]
 
 
+def client_of(request: Request, user_id: int | None) -> str:
+    """Who downloads, as far as that can be told: a user, else an address and its program."""
+    if user_id is not None:
+        return f"user {user_id}"
+    return f"{request.state.origin.client} {request.headers.get('user-agent', '')}"
+
+
 def repo_ref(request: Request) -> RepoRef:
     """The repository that the path names, in either spelling (see edge.paths)."""
     found = request.path_params.get("repo")

@@ -24,9 +24,10 @@ from hub_server.gitstore.records import index_key, pack_key
 from hub_server.objects import xorb_key
 from hub_server.upkeep.backup_format import LineWriter, NamedBlob, TableFacts
 
-TRANSIENT = frozenset(
-    {"alembic_version", "lease", "upload", "upload_part", "doomed_blob", "prune_mark"}
-)
+TRANSIENT = frozenset({
+    "alembic_version", "lease", "upload", "upload_part", "doomed_blob", "prune_mark",
+    "recent_download",
+})  # fmt: skip
 """What is in flight on the hub that is backed up, and means nothing to another."""
 STREAMED = {"yield_per": 1000}
 Coder = Callable[[Any], Any]

@@ -1,5 +1,6 @@
 """Git over HTTP: what refs there are, fetch, push. Cookies do not count here."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ from hub_server.edge import (
     GrowingResponse,
     Inflated,
     TheHub,
+    TokenCaller,
     Transfer,
+    client_of,
     content_length,
     small_body,
     spooled,
@@ -36,6 +39,7 @@ FETCH_BODY = 32 * 1024 * 1024
 IN_MEMORY = 4 * 1024 * 1024
 NEWEST = 2
 LISTS = b"command=ls-refs"
+HAVE = re.compile(rb"[0-9a-f]{4}have [0-9a-f]{40}")
 NEVER_KEPT = {
     "Cache-Control": "no-cache, max-age=0, must-revalidate",
     "Pragma": "no-cache",
@@ -77,11 +81,15 @@ def info_refs(request: Request, hub: TheHub, transfer: GitTransfer) -> Response:
 
 
 @router.post("/{repo:repo}/git-upload-pack")
-async def upload_pack(request: Request, hub: TheHub, repo: FetchedRepo) -> Response:
+async def upload_pack(
+    request: Request, hub: TheHub, caller: TokenCaller, repo: FetchedRepo
+) -> Response:
     """Fetch: the answer grows in a file of this node while the client reads it."""
     body = await small_body(request, FETCH_BODY)
     # What can be refused with a status is refused before the answer begins.
     fetch = await to_thread.run_sync(_asked, request, hub, repo, body)
+    if fetch.clones:
+        hub.downloads.note(repo.kind, repo.id, client_of(request, caller.user_id))
     headers = {**NEVER_KEPT, "Content-Type": "application/x-git-upload-pack-result"}
     if fetch.lists:
         return Response(await to_thread.run_sync(fetch.whole), headers=headers)
@@ -108,6 +116,11 @@ class _Fetch:
     def lists(self) -> bool:
         """Whether the answer is only a list of refs, too small to be worth a file."""
         return self.protocol == NEWEST and LISTS in self.body[:40]
+
+    @property
+    def clones(self) -> bool:
+        """Whether the client has nothing of it yet, so that it takes the whole repository."""
+        return not self.lists and HAVE.search(self.body) is None
 
     def make(self, write: Callable[[bytes], None]) -> None:
         plain = BytesIO(self.body)

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, ForeignKey, Index
+from sqlalchemy import BigInteger, Date, ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub_server.db.base import Base, now
@@ -19,6 +19,19 @@ class DailyDownloads(Base):
     )
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     downloads: Mapped[int]
+
+
+class RecentDownload(Base):
+    """A client that downloaded from a repository: nothing of it counts again until `window_ends`
+    (seconds since 1970).
+
+    `client` is a keyed hash of both, from which neither can be told; rows go when they are over.
+    """
+
+    __tablename__ = "recent_download"
+
+    client: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    window_ends: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 class Like(Base):

@@ -7,6 +7,7 @@ from sqlalchemy import JSON
 
 from hub_server.db import Base, UtcDateTime
 from hub_server.db import tables as tables  # registers every table
+from hub_server.db.schema import is_ours
 
 
 def plain_types(kind: str, item: Any, _context: object) -> str | Literal[False]:
@@ -24,6 +25,7 @@ context.configure(
     render_as_batch=True,
     render_item=plain_types,
     compare_type=True,
+    include_name=is_ours,
     compare_server_default=False,
 )
 with context.begin_transaction():

@@ -17,6 +17,7 @@ from hub_server.cards.record import IndexRecord, index_record, wanted_files
 from hub_server.cards.tags import Tag
 from hub_server.cards.validation import Report, validate, validate_card
 from hub_server.cards.weights import NO_WEIGHTS, Weights
+from hub_server.cards.words import query_words, words_of
 
 __all__ = [
     "NO_WEIGHTS",
@@ -40,6 +41,7 @@ __all__ = [
     "is_query_file",
     "is_repo_id",
     "lexer_for",
+    "query_words",
     "read_card",
     "render",
     "safetensors",
@@ -48,4 +50,5 @@ __all__ = [
     "vocabulary",
     "wanted_files",
     "weights",
+    "words_of",
 ]

@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
+from hub_server.db import findable
 from hub_server.db import tables as tables  # registers every table
 from hub_server.db.base import Base
 from hub_server.db.engine import Database
@@ -28,6 +29,11 @@ COPIES_KEPT = 3
 
 class SchemaError(Exception):
     """The start ends with this sentence."""
+
+
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """For Alembic: what it is to compare with the tables in code."""
+    return kind != "table" or name is None or not findable.is_derived(name)
 
 
 class Schema:
@@ -47,7 +53,7 @@ class Schema:
     def current(self) -> str | None:
         """The revision of the database, None for an empty one."""
         with self.database.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return self._revision(connection)
 
     def knows(self, revision: str) -> bool:
         """Whether this release can make and upgrade that schema."""
@@ -60,6 +66,7 @@ class Schema:
         """
         current = self.current()
         if current == self.newest:
+            self._mend(mode)
             return False
         if current is not None and current not in self._revisions():
             raise SchemaError(
@@ -76,30 +83,60 @@ class Schema:
 
     def upgrade(self, target: str = "head") -> None:
         self._keep_copy()
-        self._run(lambda: command.upgrade(self.config, target))
+
+        def step(connection: Connection) -> None:
+            findable.loosen(connection)
+            command.upgrade(self.config, target)
+            if self._revision(connection) == self.newest:
+                findable.make(connection)
+
+        self._run(step)
 
     def downgrade(self, target: str) -> None:
         self._keep_copy()
-        self._run(lambda: command.downgrade(self.config, target))
+
+        def step(connection: Connection) -> None:
+            findable.drop(connection)
+            command.downgrade(self.config, target)
+
+        self._run(step)
 
     def write_revision(self, message: str) -> None:
         """A new migration with the difference between tables and database, for developers."""
-        self._run(lambda: command.revision(self.config, message, autogenerate=True))
+        self._run(lambda _: command.revision(self.config, message, autogenerate=True))
 
     def differences(self) -> list[object]:
         """What the tables in code have that the database has not, or the reverse."""
         with self.database.engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            opts = {"compare_type": True, "include_name": is_ours}
+            context = MigrationContext.configure(connection, opts=opts)
             return list(compare_metadata(context, Base.metadata))
 
     def _revisions(self) -> set[str]:
         return {each.revision for each in self.known.walk_revisions()}
 
-    def _run(self, step: Callable[[], object]) -> None:
+    def _revision(self, connection: Connection) -> str | None:
+        return MigrationContext.configure(connection).get_current_revision()
+
+    def _mend(self, mode: str) -> None:
+        """What finds names and texts is missing after a restore."""
+        with self.database.engine.connect() as connection:
+            if findable.is_whole(connection):
+                return
+        if mode == "check":
+            raise SchemaError(
+                "The index of names and texts is not complete; run `hub-server migrate`, or set "
+                "HUB_MIGRATE=auto."
+            )
+        self._run(findable.make)
+
+    def _run(self, step: Callable[[Connection], object]) -> None:
         try:
             with self._locked() as connection:
                 self.config.attributes["connection"] = connection
-                step()
+                step(connection)
+        except findable.NotFindable as failure:
+            raise SchemaError(str(failure)) from failure
         except CommandError as failure:
             raise SchemaError(f"The schema cannot be changed: {failure}.") from failure
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, DateTime, LargeBinary, MetaData, Table, select
 from sqlalchemy.types import Date, TypeEngine
 
-from hub_server.db import Database
+from hub_server.db import Database, findable
 from hub_server.db.tables.git import Pack
 from hub_server.db.tables.jobs import Fact
 from hub_server.db.tables.objects import LargeObject, ObjectForm
@@ -48,7 +48,7 @@ def frozen(database: Database) -> Iterator[Connection]:
 def kept_tables(connection: Connection) -> list[Table]:
     """What a backup holds, tables before those that refer to them."""
     found = MetaData()
-    found.reflect(connection)
+    found.reflect(connection, only=lambda name, _: not findable.is_derived(name))
     for table in found.tables.values():
         for column in table.columns:
             if isinstance(column.type, JSON):

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 from sqlalchemy.types import Date, String, TypeEngine
 
-from hub_server.db import Database
+from hub_server.db import Database, findable
 from hub_server.errors import Unprocessable
 from hub_server.upkeep.backup_format import DamagedBackup, Manifest, TableFacts, read_lines
 from hub_server.upkeep.backup_rows import Coder, coded, kept_tables
@@ -45,7 +45,7 @@ class RowsRefused(Unprocessable):
 def first_content(connection: Connection) -> str | None:
     """A table with content, None in an empty database or on a hub that nobody used yet."""
     found = MetaData()
-    found.reflect(connection)
+    found.reflect(connection, only=lambda name, _: not findable.is_derived(name))
     for table in found.sorted_tables:
         if table.name not in NOT_CONTENT and connection.execute(select(table).limit(1)).first():
             return table.name
@@ -82,8 +82,10 @@ def load(
 ) -> int:
     """Replace all rows by those of the backup, in a transaction of `filling`; how many there are.
 
-    Raises DamagedBackup, RowsRefused.
+    What finds names and texts goes; `Schema.prepare` makes it anew. Raises DamagedBackup,
+    RowsRefused.
     """
+    findable.drop(connection)
     tables = {table.name: table for table in kept_tables(connection)}
     if unknown := sorted(manifest.tables.keys() - tables.keys()):
         raise RowsRefused("The backup has a table {name} that is unknown here.", name=unknown[0])

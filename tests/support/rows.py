@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from hub_server.db import Database
+from hub_server.db import Database, findable
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MAKERS: tuple[tuple[type, Callable[[int, Any], Any]], ...] = (
@@ -40,7 +40,7 @@ def fill(database: Database, count: int = 5) -> None:
     """`count` rows in each table; row `i` refers to row `i` of other tables."""
     tables = MetaData()
     with database.engine.execution_options(writer=True).begin() as connection:
-        tables.reflect(connection)
+        tables.reflect(connection, only=_not_derived)
         for table in _ours(tables):
             choices = dict(_choices(connection, table))
             for number in range(1, count + 1):
@@ -52,11 +52,15 @@ def counts(database: Database) -> dict[str, int]:
     """Rows of each table but the one that keeps the schema's version."""
     tables = MetaData()
     with database.engine.connect() as connection:
-        tables.reflect(connection)
+        tables.reflect(connection, only=_not_derived)
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in _ours(tables)
         }
+
+
+def _not_derived(name: str, _: object) -> bool:
+    return not findable.is_derived(name)
 
 
 def _ours(tables: MetaData) -> list[Table]:

@@ -1,8 +1,7 @@
 """The index of repositories: typed tags, the sets of who has them, texts. Written by `catalog`.
 
 Everything here follows from repositories and their cards; `hub-server reindex` makes it anew. What
-finds names and words by their letters is kept by triggers (see the migration): FTS5 tables on
-SQLite (`fts_name`, `fts_card`), GIN indexes on PostgreSQL (`ix_repo_name_trigrams`, `card_index`).
+finds names and words by their letters is not among these tables: see `db.findable`.
 """
 
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, Text
@@ -75,7 +74,8 @@ class CatalogClock(Base):
 
 
 class CardText(Base):
-    """The words of a card, cut and folded by `catalog.words`, between blanks."""
+    """What a repository is found by: a line with the words of its name, which a trigger keeps, and
+    one with those of its card, cut by `cards.words_of`."""
 
     __tablename__ = "card_text"
 

@@ -16,7 +16,7 @@ from hub_server.accounts import OPERATOR, Caller
 from hub_server.blobs import BlobStore, FileStore, Incoming
 from hub_server.blobs.s3 import S3Store
 from hub_server.contents import AddFile, AddLfs, CommitRequest, Hub
-from hub_server.db import Database
+from hub_server.db import Database, findable
 from hub_server.db.schema import Schema
 from hub_server.db.tables.git import GitRef
 from hub_server.db.tables.repos import Kind, Repo
@@ -113,7 +113,7 @@ class Place:
         """Every row of every table, in an order that depends on nothing else."""
         found = MetaData()
         with self.database.engine.connect() as connection:
-            found.reflect(connection)
+            found.reflect(connection, only=lambda name, _: not findable.is_derived(name))
             return {
                 table.name: sorted(
                     (

@@ -34,7 +34,12 @@ from hub_server.contents.indexing import index_of
 from hub_server.contents.initial import create_repository, first_files, initial_commit
 from hub_server.contents.landing import Landing, land, land_in
 from hub_server.contents.last_commits import of_path as last_commit
-from hub_server.contents.lfs_files import LfsFile, delete_lfs_files, list_lfs_files
+from hub_server.contents.lfs_files import (
+    LfsFile,
+    delete_lfs_files,
+    list_lfs_files,
+    stored_as_chunks,
+)
 from hub_server.contents.listing import (
     MOST_PATHS,
     TreeEntry,
@@ -143,6 +148,7 @@ __all__ = [
     "resolve_file",
     "set_default_branch",
     "snapshot",
+    "stored_as_chunks",
     "super_squash",
     "tree_page",
 ]

@@ -14,9 +14,9 @@ from hub_server.git import (
     Commit,
     ObjectId,
     is_ancestor,
-    log,
     merge_base,
     read_commit,
+    search,
     short_name,
 )
 from hub_server.git.diffs import DiffLimits, FileDiff, file_diffs, unified
@@ -34,11 +34,15 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which commits of a log: `limit` of them after `skip`, with `path` those that changed it."""
+    """Which commits of a log: `limit` of them after `skip`, with `path` those that changed it.
+
+    `most` bounds how many commits are looked at.
+    """
 
     skip: int = 0
     limit: int = 50
     path: str | None = None
+    most: int | None = None
 
 
 FIRST = Window()
@@ -46,11 +50,13 @@ FIRST = Window()
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """`authors` holds one for each commit, in order."""
+    """`authors` holds one for each commit, in order. `stopped`: where the window's bound ended the
+    search; the same log goes on from there."""
 
     commits: Sequence[Commit]
     authors: Sequence[Author]
     more: bool
+    stopped: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +87,17 @@ def commit_log(
     start = resolve(hub, session, repo, revision).commit
     objects = hub.git.open(repo.id, session=session).objects
     wanted = raw(window.path) if window.path else None
-    found = log(objects, start, path=wanted, skip=window.skip, limit=window.limit + 1)
+    found, stopped = search(
+        objects,
+        start,
+        path=wanted,
+        skip=window.skip,
+        limit=window.limit + 1,
+        most=window.most,
+    )
     commits = found[: window.limit]
-    return LogPage(commits, authors_of(session, commits), len(found) > window.limit)
+    more = len(found) > window.limit
+    return LogPage(commits, authors_of(session, commits), more, None if more else stopped)
 
 
 def one_commit(

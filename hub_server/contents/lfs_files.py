@@ -1,6 +1,6 @@
 """The large files of a repository as a list for its owners, and their removal."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,14 @@ class LfsPage:
 
     files: list[LfsFile]
     after: int | None
+
+
+def stored_as_chunks(
+    hub: Hub, session: Session, repo: ContentFacts, oids: Collection[str]
+) -> Mapping[str, str]:
+    """The file hash of each of these that is stored as chunks; no statement for none."""
+    linked = hub.objects.is_linked(session, repo.id, oids)
+    return {oid: info.xet for oid, info in linked.items() if info.xet}
 
 
 def list_lfs_files(

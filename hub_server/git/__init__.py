@@ -40,6 +40,7 @@ from hub_server.git.history import (
     merge_base,
     peel,
     read_commit,
+    search,
 )
 from hub_server.git.packs import OBJECT_LIMIT, Pack, PackSet, write_index, write_pack
 from hub_server.git.paths import check_path, is_dot_git
@@ -158,6 +159,7 @@ __all__ = [
     "peel",
     "read_commit",
     "receive",
+    "search",
     "short_name",
     "splice",
     "tag_ref",

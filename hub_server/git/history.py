@@ -27,11 +27,22 @@ __all__ = [
     "merge_base",
     "peel",
     "read_commit",
+    "search",
 ]
 
 _KEPT_BYTES = 16_000_000
 _KEPT_TREES = 4  # those at hand, whatever their size
 _Stand = tuple[int, ObjectId] | None  # mode and id of what stands at a path
+
+
+class Search(NamedTuple):
+    """Commits found; `stopped` is the first that was not looked at any more, None at the end.
+
+    A search from there goes on along a line of history; of branches still open it follows one.
+    """
+
+    commits: list[Commit]
+    stopped: ObjectId | None
 
 
 def log(
@@ -47,16 +58,31 @@ def log(
     With `path`, those that changed it, as `git log -- path` chooses them: where a parent has the
     same, only that parent is followed.
     """
-    commits = _log_ids(Graph(objects), peel(objects, start), path)
+    return search(objects, start, path=path, skip=skip, limit=limit).commits
+
+
+def search(
+    objects: ObjectReader,
+    start: ObjectId,
+    *,
+    path: bytes | None = None,
+    skip: int = 0,
+    limit: int,
+    most: int | None = None,
+) -> Search:
+    """The same, looking at `most` commits and no further."""
     found: list[Commit] = []
-    for commit_id in commits:
-        if skip > 0:
-            skip -= 1
-        elif len(found) < limit:
-            found.append(read_commit(objects, commit_id))
+    visits = _visits(Graph(objects), peel(objects, start), path)
+    for number, (commit_id, is_wanted) in enumerate(visits):
         if len(found) >= limit:
             break
-    return found
+        if number == most:
+            return Search(found, commit_id)
+        if is_wanted and skip > 0:
+            skip -= 1
+        elif is_wanted:
+            found.append(read_commit(objects, commit_id))
+    return Search(found, None)
 
 
 def last_commits(
@@ -132,7 +158,8 @@ def _hand_down(handing: _Handing, here: ObjectId) -> set[bytes]:
     return names
 
 
-def _log_ids(graph: Graph, start: ObjectId, path: bytes | None) -> Iterator[ObjectId]:
+def _visits(graph: Graph, start: ObjectId, path: bytes | None) -> Iterator[tuple[ObjectId, bool]]:
+    """Every commit on the way, and whether it is one of the log."""
     stands = _Stands(graph, path)
     seen = {start}
     queue = DateQueue(graph)
@@ -140,14 +167,12 @@ def _log_ids(graph: Graph, start: ObjectId, path: bytes | None) -> Iterator[Obje
     while queue:
         here = queue.pop()
         parents = graph.links(here).parents
+        is_wanted = True
         if path is not None:
             same = next((one for one in parents if stands.same(one, here)), None)
-            if same is not None:
-                parents = (same,)
-            elif parents or stands.at(here) is not None:
-                yield here
-        else:
-            yield here
+            is_wanted = same is None and (bool(parents) or stands.at(here) is not None)
+            parents = parents if same is None else (same,)
+        yield here, is_wanted
         for parent in parents:
             if parent not in seen:
                 seen.add(parent)

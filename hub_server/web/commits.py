@@ -27,6 +27,7 @@ from hub_server.web.views.shared import CommitLine, Pager
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50
+MOST_SEARCHED = 10_000
 MOST_LINES = 3000
 WORDY = 400
 BINARY = mark("Not text: its lines cannot be compared.")
@@ -69,7 +70,7 @@ def show_commits(
 ) -> Response:
     place = find_place(hub, session, repo, request.path_params["rest"])
     number = _page_number(request)
-    window = contents.Window(number * PAGE, PAGE, place.path or None)
+    window = contents.Window(number * PAGE, PAGE, place.path or None, MOST_SEARCHED)
     found = contents.commit_log(hub, session, repo, place.revision, window)
     here = address(repo, "commits", place.revision, place.path)
     first = number * PAGE + 1
@@ -86,6 +87,9 @@ def show_commits(
         pager,
         crumbs(place),
         place.path,
+        file_url=address(repo, "blob", place.revision, place.path) if place.path else "",
+        searched=MOST_SEARCHED if found.stopped else 0,
+        older_url=address(repo, "commits", found.stopped or "", place.path),
     )
     return render(request, "commits/commits.html", view)
 

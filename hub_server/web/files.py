@@ -1,5 +1,6 @@
 """Folders and files of a repository at a revision."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
@@ -75,22 +76,29 @@ def _folder(
         revisions=revisions(hub, session, place, "tree"),
         crumbs=crumbs(place),
         folder=place.name,
-        files=_rows(session, place, page.entries),
+        files=_rows(hub, session, place, page.entries),
         last_commit=_last_commit(session, place),
         commits_url=address(repo, "commits", at, place.path),
         total_size=repo.used_storage or None if not place.path else None,
         up_url=address(repo, "tree", at, place.folder) if place.path else None,
         pager_url=f"{here}?after={quoted(page.after)}" if page.after else None,
+        path=place.path,
     )
 
 
-def _rows(session: Session, place: Place, entries: list[TreeEntry]) -> tuple[views.FileRow, ...]:
+def _rows(
+    hub: Hub, session: Session, place: Place, entries: list[TreeEntry]
+) -> tuple[views.FileRow, ...]:
     commits = {entry.last_commit.id: entry.last_commit for entry in entries if entry.last_commit}
     lines = {line.id: line for line in commit_lines(session, place.repo, list(commits.values()))}
-    return tuple(_row(place, entry, lines) for entry in entries)
+    large = [entry.lfs.oid for entry in entries if entry.lfs]
+    chunked = contents.stored_as_chunks(hub, session, place.repo, large)
+    return tuple(_row(place, entry, lines, chunked) for entry in entries)
 
 
-def _row(place: Place, entry: TreeEntry, lines: dict[str, CommitLine]) -> views.FileRow:
+def _row(
+    place: Place, entry: TreeEntry, lines: dict[str, CommitLine], chunked: Mapping[str, str]
+) -> views.FileRow:
     is_folder, is_file = entry.type == "directory", entry.type == "file"
     page = "tree" if is_folder else "blob"
     return views.FileRow(
@@ -101,6 +109,7 @@ def _row(place: Place, entry: TreeEntry, lines: dict[str, CommitLine]) -> views.
         download_url=_download(place, entry.exact) if is_file else None,
         commit=lines.get(entry.last_commit.id) if entry.last_commit else None,
         is_lfs=entry.lfs is not None,
+        is_xet=entry.lfs is not None and entry.lfs.oid in chunked,
         is_link=entry.mode == LINK,
         is_submodule=entry.type == "submodule",
     )
@@ -123,6 +132,7 @@ def _file(hub: Hub, session: Session, caller: Caller, place: Place, entry: Entry
     pointer = found.pointer if found else None
     size = pointer.size if pointer else found.size if found else 0
     row = views.FileRow(place.name, "", is_lfs=pointer is not None)
+    chunked = contents.stored_as_chunks(hub, session, repo, [pointer.oid] if pointer else [])
     return views.FilePage(
         repo=repo_head(repo, caller),
         revisions=revisions(hub, session, place, "blob"),
@@ -138,12 +148,12 @@ def _file(hub: Hub, session: Session, caller: Caller, place: Place, entry: Entry
         permanent_url=address(repo, "blob", place.snapshot.commit, path),
         is_lfs=pointer is not None,
         is_pickle=row.is_pickle,
-        lfs=_lfs_facts(pointer, found.size) if pointer and found else None,
+        lfs=_lfs_facts(pointer, found.size, chunked) if pointer and found else None,
     )
 
 
-def _lfs_facts(pointer: Pointer, pointer_size: int) -> views.LfsFacts:
-    return views.LfsFacts(pointer.oid, pointer.size, pointer_size)
+def _lfs_facts(pointer: Pointer, pointer_size: int, chunked: Mapping[str, str]) -> views.LfsFacts:
+    return views.LfsFacts(pointer.oid, pointer.size, pointer_size, chunked.get(pointer.oid, ""))
 
 
 def _looked_at(

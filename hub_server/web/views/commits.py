@@ -15,12 +15,17 @@ State = Literal["added", "removed", "changed", "renamed"]
 
 @dataclass(frozen=True)
 class CommitsPage:
+    """`searched`: so many commits were looked at, and older ones, at `older_url`, were not."""
+
     repo: RepoHead
     revisions: Revisions
     commits: tuple[CommitLine, ...]
     pager: Pager
     crumbs: tuple[Crumb, ...] = ()
     path: str = ""
+    file_url: str = ""
+    searched: int = 0
+    older_url: str = ""
 
     @property
     def days(self) -> list[tuple[datetime, list[CommitLine]]]:

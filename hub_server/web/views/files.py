@@ -45,6 +45,7 @@ class FileRow:
     download_url: str | None = None
     commit: CommitLine | None = None
     is_lfs: bool = False
+    is_xet: bool = False
     is_link: bool = False
     is_submodule: bool = False
 
@@ -76,13 +77,17 @@ class FilesPage:
     up_url: str | None = None
     pager_url: str | None = None
     clone_url: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True)
 class LfsFacts:
+    """`xet` is the file hash of one that is stored as chunks, else ""."""
+
     oid: str
     size: int
     pointer_size: int
+    xet: str = ""
 
 
 @dataclass(frozen=True)

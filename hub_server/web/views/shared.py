@@ -119,6 +119,10 @@ class Revisions:
     branches: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_tag(self) -> bool:
+        return not self.is_branch and any(name == self.current for name, _ in self.tags)
+
 
 @dataclass(frozen=True)
 class Crumb:

@@ -15,6 +15,7 @@ from hub_server.git.history import (
     merge_base,
     peel,
     read_commit,
+    search,
 )
 from hub_server.git.trees import walk
 from tests.unit.git.histories import Repo
@@ -43,6 +44,25 @@ def test_the_log_of_a_path_follows_the_parent_that_has_the_same(history, seed):
         expected = repo.git("log", "--format=%H", "main", "--", b":(literal)" + path).split()
         found = [commit.id.encode() for commit in log(objects, repo.tip, path=path, limit=10_000)]
         assert found == expected, path
+
+
+@pytest.mark.parametrize("most", [1, 2, 7])
+def test_a_search_that_stops_goes_on_from_where_it_stopped(tmp_path, most):
+    repo = Repo.create(tmp_path / "line.git")
+    parents: list[str] = []
+    for number in range(10):
+        tree = repo.tree({b"a": b"%d" % (number // 4), b"b": b"%d" % number})
+        parents = [repo.commit(tree, *parents, time=number)]
+    repo.git("update-ref", "refs/heads/main", parents[0])
+    objects = repo.objects()
+    expected = [commit.id for commit in log(objects, repo.tip, path=b"a", limit=100)]
+    assert len(expected) == 3
+    found, at = [], repo.tip
+    while at:
+        part, at = search(objects, at, path=b"a", limit=100, most=most)
+        found += [commit.id for commit in part]
+    assert found == expected
+    assert search(objects, repo.tip, path=b"a", limit=1, most=100).stopped is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -34,7 +34,7 @@ from hub_server.edge.headers import SafeHeaders
 from hub_server.edge.logs import RequestLog
 from hub_server.edge.origin import OriginMiddleware, Origins
 from hub_server.edge.paths import RawPath
-from hub_server.events import Events, RefsUpdated
+from hub_server.events import Events, RefsUpdated, ReposChanged
 from hub_server.git import GitProgram
 from hub_server.gitstore import GitStore, Heartbeat, blobs_are_kept
 from hub_server.jobs import Handler, Periodic, Worker
@@ -97,6 +97,7 @@ def build_hub(settings: Settings) -> Hub:
 def subscriptions() -> Events:
     events = Events()
     events.on(RefsUpdated, catalog.refs_updated)
+    events.on(ReposChanged, catalog.repos_changed)
     return events
 
 
@@ -170,6 +171,7 @@ def create_app(settings: Settings) -> Application:
         lifespan=_lifespan,
     )
     routes.state.hub = hub
+    routes.state.sets = catalog.TagSets()
     routes.state.error_page = web.error_page
     routes.state.budget = Budget(settings.cache_size)
     errors.install(routes)

@@ -5,8 +5,8 @@ write down as a job, in the same transaction. `app.py` connects them.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
@@ -58,6 +58,17 @@ class RepoRenamed:
     user_id: int | None
 
 
+@dataclass(frozen=True)
+class ReposChanged:
+    """Rows of repositories were made, or have another name, owner, visibility, gate or fate.
+
+    `old_names` has the full names of those that were renamed. Room `repos` tells it by itself.
+    """
+
+    repo_ids: tuple[int, ...]
+    old_names: Mapping[int, str] = field(default_factory=dict)
+
+
 Event = TypeVar("Event")
 Subscriber = Callable[[Session, Event], None]
 
@@ -74,3 +85,14 @@ class Events:
     def announce(self, session: Session, event: object) -> None:
         for subscriber in self._subscribers[type(event)]:
             subscriber(session, event)
+
+
+HEARING = "events"
+"""Under this name a session's `info` has the `Events` of the hub that it belongs to."""
+
+
+def announce(session: Session, event: object) -> None:
+    """For rooms that know no hub: told to those whom the session's hub has subscribed."""
+    events = session.info.get(HEARING)
+    if isinstance(events, Events):
+        events.announce(session, event)

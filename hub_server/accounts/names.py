@@ -16,18 +16,17 @@ _RESERVED = """
     - .well-known about access account accounts activity admin api apple-touch-icon.png archive
     assets auth avatars blob blog buckets cdn changelog chat classroom classrooms collections
     community contact cookies courses dashboard datasets discussions docs download downloads edit
-    enterprise errors events explore export favicon.ico feed feeds files followers following forgot
-    git graphql guide health healthz help home hub images import index inbox inference info inquiry
-    internal invitation invitations invite issues jobs join kernels languages learn legal lfs
-    license licenses likes live livez login logout manifest.json manifest.webmanifest me
-    media members messages metadata metrics models new news none notifications null oauth openid
+    enterprise errors events explore export facets favicon.ico feed feeds files followers following
+    forgot git graphql guide health healthz help home hub images import index inbox inference info
+    inquiry internal invitation invitations invite issues jobs join kernels languages learn legal
+    lfs license licenses likes live livez login logout manifest.json manifest.webmanifest me media
+    members messages metadata metrics models new news none notifications null oauth openid
     organizations orgs papers password patterns posts preview pricing privacy profile public pull
     pulls raw readyz refs register repo repos repositories reset resolve resolve-cache robots.txt
-    rss search security service-worker.js session sessions settings setup sign-in sign-out
-    sign-up signin signout signup site sitemap.xml spaces static status stats storage support
-    system tags tasks team teams telemetry terms token tokens topics transfer transfers tree
-    trending undefined upload uploads user users v1 v2 verify viewer webhook webhooks websocket
-    welcome wiki www xet
+    rss search security service-worker.js session sessions settings setup sign-in sign-out sign-up
+    signin signout signup site sitemap.xml spaces static status stats storage support system tags
+    tasks team teams telemetry terms token tokens topics transfer transfers tree trending undefined
+    upload uploads user users v1 v2 verify viewer webhook webhooks websocket welcome wiki www xet
 """
 RESERVED_NAMESPACES = frozenset(_RESERVED.split())
 """First segments that are, or may become, pages and doors of the hub itself."""

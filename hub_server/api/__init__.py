@@ -14,6 +14,7 @@ from hub_server.api import (
     repos,
     resolve,
     system,
+    tags,
     tree,
     xet,
 )
@@ -30,6 +31,7 @@ PARTS = (
     xet,
     aside,
     listings,
+    tags,
     info,  # last: `/api/models/{id}` takes what no other address took
     resolve,
 )

@@ -1,42 +1,92 @@
-"""The derived columns of a repository: written with the push that changes them, or by a job."""
+"""What the index does when something happens to repositories, and the jobs it writes down."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select, update
+import structlog
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from hub_server import contents, jobs
 from hub_server.cards import IndexRecord
+from hub_server.catalog.replacing import News, follow
 from hub_server.contents import Hub
 from hub_server.db import now
 from hub_server.db.tables.git import GitRef
 from hub_server.db.tables.repos import Repo
-from hub_server.events import RefsUpdated
+from hub_server.events import RefsUpdated, ReposChanged
 from hub_server.gitstore import HEADS, lock_repository
+
+log = structlog.get_logger("hub.catalog")
 
 REINDEX = "catalog.reindex"
 OWN_COLUMNS = ("card_data", "tags", "pipeline_tag", "library_name")
+AT_ONCE = 500
+_REPO: Any = Repo.__table__
 
 
 def refs_updated(session: Session, event: RefsUpdated) -> None:
-    """Subscriber: the repository's row follows its default branch, in the push's transaction."""
+    """Subscriber: row and index follow the default branch, in the push's transaction."""
     values: dict[str, Any] = {"updated_at": now()}
     if event.moves_head:
         values["head"] = event.head
-        if event.record is not None:
-            values |= columns(event.record)
-        elif event.head is not None:
-            jobs.enqueue(session, REINDEX, {"repo_id": event.repo_id}, key=str(event.repo_id))
     session.execute(update(Repo).where(Repo.id == event.repo_id).values(values))
+    if not event.moves_head or event.head is None:
+        return
+    if event.record is None or not _kept(session, event.repo_id, event.record):
+        jobs.enqueue(session, REINDEX, {"repo_id": event.repo_id}, key=str(event.repo_id))
+
+
+def _kept(session: Session, repo_id: int, record: IndexRecord) -> bool:
+    """No push fails because of what its card says."""
+    try:
+        with session.begin_nested():
+            replace(session, {repo_id: record})
+    except (DataError, IntegrityError, LookupError, TypeError, ValueError):
+        log.exception("record not kept", repo=repo_id)
+        return False
+    return True
+
+
+def repos_changed(session: Session, event: ReposChanged) -> None:
+    """Subscriber: the index follows the rows."""
+    ids = sorted(event.repo_ids)
+    for start in range(0, len(ids), AT_ONCE):
+        follow(session, ids[start : start + AT_ONCE], News(names=event.old_names))
+
+
+def replace(session: Session, records: Mapping[int, IndexRecord]) -> None:
+    """Write what cards and files say, by the ids of repositories, into rows and index."""
+    if not records:
+        return
+    rows = [{"of": number, **columns(record)} for number, record in sorted(records.items())]
+    names = [name for name in rows[0] if name != "of"]
+    statement = update(_REPO).where(_REPO.c.id == bindparam("of"))
+    session.connection().execute(
+        statement.values({name: bindparam(name, type_=_REPO.c[name].type) for name in names}), rows
+    )
+    follow(session, records.keys())
 
 
 def columns(record: IndexRecord) -> dict[str, Any]:
     """An index record as values for the columns of `repo`."""
     everything = asdict(record)
     own = {name: everything.pop(name) for name in OWN_COLUMNS}
-    return {**own, "tags": list(own["tags"]), "facts": everything}
+    return {
+        **own,
+        "tags": list(own["tags"]),
+        "parameters": parameters_of(record),
+        "facts": everything,
+    }
+
+
+def parameters_of(record: IndexRecord) -> int:
+    """As headers of weights tell; 0 where nothing does."""
+    totals = ((known or {}).get("total") for known in (record.safetensors, record.gguf))
+    found = next((total for total in totals if isinstance(total, int)), 0)
+    return min(max(found, 0), 2**63 - 1)
 
 
 def mend_head(hub: Hub, repo_id: int) -> None:
@@ -62,9 +112,8 @@ def reindex(hub: Hub, repo_id: int) -> None:
         return
     head, record = computed
     with hub.database.write() as session:
-        session.execute(
-            update(Repo).where(Repo.id == repo_id, Repo.head == head).values(columns(record))
-        )
+        if session.scalar(select(Repo.id).where(Repo.id == repo_id, Repo.head == head)):
+            replace(session, {repo_id: record})
 
 
 def handlers(hub: Hub) -> dict[str, jobs.Handler]:

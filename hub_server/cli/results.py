@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from hub_server.cli.base import open_database
 from hub_server.db import now
 from hub_server.errors import BadRequest
+from hub_server.events import HEARING
 from hub_server.settings import Settings, parse_duration
 
 LOCAL_URL = "http://127.0.0.1:8000"
@@ -18,8 +19,13 @@ EVERYBODY = 1_000_000
 
 @contextmanager
 def writing(settings: Settings) -> Iterator[Session]:
-    with open_database(settings) as database, database.write() as session:
-        yield session
+    """Rooms above hear what is announced, as they do while the hub serves."""
+    from hub_server.app import subscriptions  # reading commands need not wait for it
+
+    with open_database(settings) as database:
+        database.session_info[HEARING] = subscriptions()
+        with database.write() as session:
+            yield session
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from functools import cached_property
 from hub_server.blobs import BlobStore, Incoming
 from hub_server.contents.memory import Memory
 from hub_server.db import Database
-from hub_server.events import Events
+from hub_server.events import HEARING, Events
 from hub_server.git import GitProgram
 from hub_server.gitstore import GitStore
 from hub_server.keys import Keys
@@ -33,6 +33,9 @@ class Hub:
     keys: Keys
     events: Events
     memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        self.database.session_info[HEARING] = self.events
 
     @cached_property
     def downloads(self) -> Counter:

@@ -40,7 +40,10 @@ class NetworkFileSystem(Exception):
 
 
 class Database:
-    """`url` is SQLite or PostgreSQL; at most `pool_size` connections, nobody waits over 30 s."""
+    """`url` is SQLite or PostgreSQL; at most `pool_size` connections, nobody waits over 30 s.
+
+    Every session has what is put into `session_info` in its `info`.
+    """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
@@ -48,9 +51,11 @@ class Database:
         self.engine = self._sqlite(pool_size) if self.is_sqlite else self._postgres(pool_size)
         moment = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         readers = self.engine.execution_options(**moment)
-        self._read = sessionmaker(readers, expire_on_commit=False, autoflush=True)
+        self.session_info: dict[str, Any] = {}
+        options: dict[str, Any] = {"expire_on_commit": False, "info": self.session_info}
+        self._read = sessionmaker(readers, autoflush=True, **options)
         writers = self.engine.execution_options(writer=True)
-        self._write = sessionmaker(writers, expire_on_commit=False, autoflush=True)
+        self._write = sessionmaker(writers, autoflush=True, **options)
 
     def _sqlite(self, pool_size: int) -> Engine:
         path = Path(str(self.url.database))

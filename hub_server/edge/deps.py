@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub_server import accounts, repos
 from hub_server.accounts import Access, Caller
+from hub_server.catalog import TagSets
 from hub_server.contents import Hub
 from hub_server.db.tables.repos import Repo
 from hub_server.edge import csrf
@@ -35,6 +36,15 @@ async def _the_hub(request: Request) -> Hub:
 
 
 TheHub = Annotated[Hub, Depends(_the_hub)]
+
+
+async def _the_sets(request: Request) -> TagSets:
+    sets: TagSets = request.app.state.sets
+    return sets
+
+
+TheSets = Annotated[TagSets, Depends(_the_sets)]
+"""What this process remembers of the catalog's sets."""
 
 
 def _read(hub: TheHub) -> Iterator[Session]:

@@ -17,6 +17,7 @@ from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.git import GitRef
 from hub_server.db.tables.repos import Alias, Kind, Repo, RepoRedirect
 from hub_server.errors import AlreadyExists, BadRequest, RevisionNotFound
+from hub_server.events import ReposChanged, announce
 from hub_server.repos.finding import find, web_path
 
 
@@ -71,6 +72,7 @@ def create(
     except IntegrityError as failure:  # somebody else made it at the same moment
         raise taken from failure
     end_redirect(session, kind, repo.name_key)
+    announce(session, ReposChanged((repo.id,)))
     return repo
 
 
@@ -112,6 +114,7 @@ def move(session: Session, caller: Caller, repo: Repo, to: str) -> None:
         session.merge(RepoRedirect(kind=kind, name_key=old_key, repo_id=repo.id))
         _follow_aliases(session, kind, old_name, full_name)
     session.flush()
+    announce(session, ReposChanged((repo.id,), {repo.id: old_name}))
 
 
 def _follow_aliases(session: Session, kind: Kind, old: str, new: str) -> None:
@@ -146,6 +149,7 @@ def change_settings(session: Session, repo: Repo, settings: RepoSettings) -> Non
         repo.head = _tip(session, repo, settings.default_branch)
         repo.default_branch = settings.default_branch
     session.flush()
+    announce(session, ReposChanged((repo.id,)))
 
 
 def set_disabled(session: Session, repo: Repo, disabled: bool) -> None:
@@ -174,4 +178,5 @@ def duplicate(
     copy.default_branch = source.default_branch
     copy.gated = source.gated
     session.flush()
+    announce(session, ReposChanged((copy.id,)))
     return copy

@@ -15,6 +15,7 @@ from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.git import Pack
 from hub_server.db.tables.repos import Kind, Repo
 from hub_server.errors import AlreadyExists
+from hub_server.events import ReposChanged, announce
 from hub_server.repos.changes import end_redirect
 from hub_server.repos.finding import web_path
 
@@ -23,6 +24,7 @@ def delete(session: Session, repo: Repo) -> None:
     """Hide it and free its name; redirects that lead to it lead nowhere until it is restored."""
     repo.deleted_at = now()
     session.flush()
+    announce(session, ReposChanged((repo.id,)))
 
 
 def find_deleted(session: Session, kind: Kind, full_name: str) -> Repo | None:
@@ -72,6 +74,7 @@ def restore(session: Session, repo: Repo, *, to: str | None = None) -> None:
             name=full_name,
         ) from failure
     end_redirect(session, kind, repo.name_key)
+    announce(session, ReposChanged((repo.id,)))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from hub_server.db import now, upsert
 from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.repos import Alias, Repo, RepoRedirect
 from hub_server.errors import Conflict
+from hub_server.events import ReposChanged, announce
 
 AT_ONCE = 1000
 
@@ -31,6 +32,7 @@ def rename_namespace(session: Session, account: Account, to: str) -> None:
     new = account.name
     if names.key(old) != names.key(new):
         _leave_redirects(session, account.id)
+    former = _names(session, account.id)
     rest = func.substr(Repo.full_name, len(old) + 1, type_=String)
     session.execute(
         update(Repo)
@@ -50,6 +52,15 @@ def rename_namespace(session: Session, account: Account, to: str) -> None:
         Repo.deleted_at.is_(None),
     )
     session.execute(delete(RepoRedirect).where(taken.exists()))
+    announce(session, ReposChanged(tuple(former), former))
+
+
+def _names(session: Session, namespace_id: int) -> dict[int, str]:
+    """Full names of the repositories of a namespace by their ids, deleted ones left out."""
+    rows = select(Repo.id, Repo.full_name).where(
+        Repo.namespace_id == namespace_id, Repo.deleted_at.is_(None)
+    )
+    return dict(session.execute(rows).all())
 
 
 def _leave_redirects(session: Session, namespace_id: int) -> None:
@@ -77,6 +88,8 @@ def delete_namespace(
     count = session.scalar(select(func.count()).select_from(Repo).where(owned)) or 0
     if count and not with_repositories:
         raise OwnsRepositories(account.name, count)
+    gone = tuple(_names(session, account.id))
     session.execute(update(Repo).where(owned).values(deleted_at=now()))
+    announce(session, ReposChanged(gone))
     needed = session.scalar(select(Repo.id).where(Repo.namespace_id == account.id).limit(1))
     users.remove(session, account, keep_row=needed is not None)

@@ -184,8 +184,6 @@ OPEN = {
     "GET /api/telemetry/{topic:rest}",
     "HEAD /api/telemetry/{topic:rest}",
     "POST /api/telemetry/{topic:rest}",
-    "GET /api/models-tags-by-type",
-    "GET /api/datasets-tags-by-type",
     "GET /api/tasks",
     "GET /api/spaces/templates",
     "GET /api/spaces/hardware",
@@ -199,6 +197,9 @@ OPEN = {
 
 FOR_ALL = {
     "GET /api/{kinds:kinds}": "/api/models",
+    "GET /api/{kinds:kinds}/facets": "/api/models/facets",
+    "GET /api/models-tags-by-type": "/api/models-tags-by-type",
+    "GET /api/datasets-tags-by-type": "/api/datasets-tags-by-type",
     "GET /api/users/{name}/overview": "/api/users/{user}/overview",
     "GET /api/users/{name}/followers": "/api/users/{user}/followers",
     "GET /api/users/{name}/following": "/api/users/{user}/following",

@@ -1,0 +1,134 @@
+"""How many of what answers a question have each tag: exact, for the side bar of a list.
+
+Of closed types (tasks, libraries, languages …) every tag is counted. Of others only the most
+frequent ones are shown; they are found by going through tags from the most frequent one down, until
+no further tag has as many repositories in all as the last one shown has here. Where little answers
+the question, its own tags are counted instead.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from pyroaring import BitMap
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hub_server.accounts import Caller
+from hub_server.catalog.asking import Question, selected
+from hub_server.catalog.rows import among
+from hub_server.catalog.sets import TagSets, View
+from hub_server.catalog.tagging import CLOSED, SHOWN
+from hub_server.db.tables.catalog import RepoTag, TagRow
+
+FEW = 1_000
+"""Repositories whose own tags are counted one by one."""
+BLOCK = 500
+MOST_BLOCKS = 20
+TOP = 30
+
+
+class Facet(NamedTuple):
+    """`n` of the repositories have the tag of this name."""
+
+    name: str
+    n: int
+
+
+Facets = dict[str, list[Facet]]
+
+
+def facets(
+    session: Session,
+    sets: TagSets,
+    question: Question,
+    caller: Caller,
+    types: Collection[str],
+    *,
+    top: int = TOP,
+) -> Facets:
+    """For each type the tags that occur, most frequent first; of open types the `top` ones.
+
+    Tags of the catalog's own types are none.
+    """
+    view = sets.at(session)
+    return counted(view, selected(view, question, caller), types, top=top)
+
+
+def counted(view: View, bits: BitMap, types: Collection[str], *, top: int = TOP) -> Facets:
+    """The same for a set of repositories."""
+    found: Facets = {kind: [] for kind in types}
+    if not bits:
+        return found
+    found |= _closed(view, bits, [kind for kind in types if kind in CLOSED])
+    rest = [kind for kind in types if kind in SHOWN and kind not in CLOSED]
+    if len(bits) > FEW:
+        for kind in tuple(rest):
+            if (best := _from_the_top(view, bits, kind, top)) is not None:
+                found[kind] = best
+                rest.remove(kind)
+    if rest:
+        found |= _one_by_one(view.session, bits, rest, top)
+    return found
+
+
+def _closed(view: View, bits: BitMap, types: Collection[str]) -> Facets:
+    words = view.words() if types else {}
+    held = view.load([number for kind in types for number, _ in words.get(kind, ())])
+    return {kind: _ordered(_counts(bits, words.get(kind, ()), held)) for kind in types}
+
+
+def _counts(
+    bits: BitMap, words: Iterable[tuple[int, str]], held: Mapping[int, BitMap]
+) -> Iterable[Facet]:
+    for number, name in words:
+        tagged = held.get(number)
+        if tagged is not None and (count := bits.intersection_cardinality(tagged)):
+            yield Facet(name, count)
+
+
+def _ordered(found: Iterable[Facet]) -> list[Facet]:
+    return sorted(found, key=_rank)
+
+
+def _rank(facet: Facet) -> tuple[int, str]:
+    return -facet.n, facet.name
+
+
+def _from_the_top(view: View, bits: BitMap, kind: str, top: int) -> list[Facet] | None:
+    """None where the end was not reached in good time."""
+    best: list[Facet] = []
+    for block in range(max(MOST_BLOCKS, len(bits) // FEW)):
+        rows = _tags_of(view.session, kind, block)
+        if rows:
+            held = view.load([number for number, _, _ in rows])
+            some = _counts(bits, ((number, name) for number, name, _ in rows), held)
+            best = heapq.nsmallest(top, [*best, *some], key=_rank)
+        if len(rows) < BLOCK or (len(best) == top and rows[-1][2] < best[-1].n):
+            return best
+    return None
+
+
+def _tags_of(session: Session, kind: str, block: int) -> Sequence[tuple[int, str, int]]:
+    statement = (
+        select(TagRow.id, TagRow.name, TagRow.n)
+        .where(TagRow.type == kind, TagRow.n > 0)
+        .order_by(TagRow.n.desc(), TagRow.id.desc())
+        .limit(BLOCK)
+        .offset(block * BLOCK)
+    )
+    return [(number, name, n) for number, name, n in session.connection().execute(statement)]
+
+
+def _one_by_one(session: Session, bits: BitMap, types: Collection[str], top: int) -> Facets:
+    statement = (
+        select(TagRow.type, TagRow.name, func.count())
+        .join(RepoTag, RepoTag.tag_id == TagRow.id)
+        .where(among(session, RepoTag.repo_id, bits), TagRow.type.in_(sorted(types)))
+        .group_by(TagRow.id, TagRow.type, TagRow.name)
+    )
+    found: dict[str, list[Facet]] = defaultdict(list)
+    for kind, name, count in session.connection().execute(statement):
+        found[kind].append(Facet(name, count))
+    return {kind: heapq.nsmallest(top, found[kind], key=_rank) for kind in types}

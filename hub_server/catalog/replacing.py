@@ -1,0 +1,175 @@
+"""The one way in which the index changes: it is made to follow rows of `repo`, as they are now.
+
+Everything that the index has of a repository follows from its row, and `repo_tag` tells what the
+index has of it: so a difference is found, and written, whatever made it. The order of locks is:
+rows of `repo`, the clock, then the rest.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from hub_server.catalog import bits, clock
+from hub_server.catalog.bits import Delta
+from hub_server.catalog.rows import among, tag_ids
+from hub_server.catalog.tagging import Pair, State, public, tags_of
+from hub_server.db.tables.catalog import RepoTag, TagRow
+from hub_server.db.tables.repos import Repo
+
+_TAG: Any = TagRow.__table__
+_REPO_TAG: Any = RepoTag.__table__
+_COLUMNS = (
+    Repo.id,
+    Repo.kind,
+    Repo.namespace_id,
+    Repo.full_name,
+    Repo.private,
+    Repo.deleted_at.is_not(None),
+    Repo.gated.is_not(None),
+    Repo.pipeline_tag,
+    Repo.parameters,
+    Repo.facts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What rows do not tell: the words of cards that were read, and names of before."""
+
+    words: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A repository, its tags by what the index has, and by what it is to have."""
+
+    state: State
+    before: frozenset[Pair]
+    after: frozenset[Pair]
+
+    @property
+    def was_public(self) -> bool:
+        return public(self.state.kind) in self.before
+
+    @property
+    def gained(self) -> frozenset[Pair]:
+        return self.after - self.before
+
+    @property
+    def lost(self) -> frozenset[Pair]:
+        return self.before - self.after
+
+
+def follow(session: Session, repo_ids: Collection[int], news: News | None = None) -> None:
+    """Write what the rows of these repositories say into the index, in this transaction.
+
+    A repository that is deleted, or has no row, is in no set afterwards.
+    """
+    news = news or News()
+    session.flush()
+    steps = _steps(session, repo_ids)
+    changed = [step for step in steps if _is_new(step, news)]
+    if changed:
+        _write(session, clock.tick(session), changed, news)
+
+
+def _is_new(step: _Step, news: News) -> bool:
+    number = step.state.id
+    return step.before != step.after or number in news.words or number in news.names
+
+
+def _steps(session: Session, repo_ids: Collection[int]) -> list[_Step]:
+    """By id, the rows held until the transaction ends."""
+    connection = session.connection()
+    rows = connection.execute(
+        select(*_COLUMNS).where(among(session, Repo.id, repo_ids)).order_by(Repo.id)
+        .with_for_update()
+    )  # fmt: skip
+    states = [State(*row) for row in rows]
+    tags = connection.execute(
+        select(RepoTag.repo_id, TagRow.type, TagRow.name)
+        .join(TagRow, TagRow.id == RepoTag.tag_id)
+        .where(among(session, RepoTag.repo_id, repo_ids))
+    )
+    before: dict[int, set[Pair]] = defaultdict(set)
+    for number, kind, name in tags:
+        before[number].add((kind, name))
+    return [_Step(state, frozenset(before[state.id]), tags_of(state)) for state in states]
+
+
+def _write(session: Session, version: int, steps: Sequence[_Step], news: News) -> None:
+    pairs = set(chain.from_iterable(step.before | step.after for step in steps))
+    ids = _ids(session, pairs)
+    _write_pairs(session, steps, ids)
+    deltas: dict[int, Delta] = defaultdict(Delta)
+    for step in steps:
+        for pair in step.gained:
+            deltas[ids[pair]].gained.append(step.state.id)
+        for pair in step.lost:
+            deltas[ids[pair]].lost.append(step.state.id)
+    count(session, *_counts(steps, ids))
+    bits.change(session, version, deltas)
+
+
+def _ids(session: Session, pairs: Collection[Pair]) -> dict[Pair, int]:
+    """Of all these tags, which are made where they are new."""
+    found = tag_ids(session, pairs)
+    new = sorted(set(pairs) - found.keys())
+    if new:
+        rows = [{"type": kind, "name": name, "n": 0, "n_public": 0} for kind, name in new]
+        session.connection().execute(insert(_TAG), rows)
+        found |= tag_ids(session, new)
+    return found
+
+
+def _write_pairs(session: Session, steps: Iterable[_Step], ids: Mapping[Pair, int]) -> None:
+    gained, lost = [], []
+    for step in steps:
+        number = step.state.id
+        gained += [{"tag_id": ids[pair], "repo_id": number} for pair in step.gained]
+        lost += [{"of_tag": ids[pair], "of_repo": number} for pair in step.lost]
+    connection = session.connection()
+    if gained:
+        gained.sort(key=lambda row: (row["tag_id"], row["repo_id"]))
+        connection.execute(insert(_REPO_TAG), gained)
+    if lost:
+        same = (RepoTag.tag_id == bindparam("of_tag")) & (RepoTag.repo_id == bindparam("of_repo"))
+        connection.execute(delete(_REPO_TAG).where(same), lost)
+
+
+def _counts(steps: Iterable[_Step], ids: Mapping[Pair, int]) -> tuple[Counter[int], Counter[int]]:
+    """How many more have each tag, and how many more public ones."""
+    total: Counter[int] = Counter()
+    shown: Counter[int] = Counter()
+    for step in steps:
+        total.update(ids[pair] for pair in step.gained)
+        total.subtract(ids[pair] for pair in step.lost)
+        if step.was_public:
+            shown.subtract(ids[pair] for pair in step.before)
+        if step.state.is_public:
+            shown.update(ids[pair] for pair in step.after)
+    return total, shown
+
+
+def count(session: Session, total: Mapping[int, int], shown: Mapping[int, int]) -> None:
+    """Add to the counts of tags."""
+    rows = [
+        {"of_tag": number, "more": total.get(number, 0), "more_public": shown.get(number, 0)}
+        for number in sorted(total.keys() | shown.keys())
+        if total.get(number) or shown.get(number)
+    ]
+    if rows:
+        session.connection().execute(
+            update(_TAG)
+            .where(_TAG.c.id == bindparam("of_tag"))
+            .values(
+                n=_TAG.c.n + bindparam("more"), n_public=_TAG.c.n_public + bindparam("more_public")
+            ),
+            rows,
+        )

@@ -21,6 +21,7 @@ from hub_server import (
     objects,
     repos,
     upkeep,
+    usage,
     web,
     wire,
 )
@@ -96,6 +97,7 @@ def build_hub(settings: Settings) -> Hub:
 
 def subscriptions() -> Events:
     events = Events()
+    usage.subscribe(events)
     events.on(RefsUpdated, catalog.refs_updated)
     events.on(ReposChanged, catalog.repos_changed)
     return events
@@ -108,6 +110,7 @@ def handlers(hub: Hub) -> dict[str, Handler]:
         **contents.handlers(hub),
         **catalog.handlers(hub),
         **upkeep.handlers(hub),
+        **usage.handlers(hub.database),
         "accounts.clean_up": lambda _: clean_accounts(hub),
         "repos.purge": lambda _: purge_repos(hub),
     }
@@ -130,6 +133,7 @@ def purge_repos(hub: Hub) -> None:
 PERIODIC = (
     Periodic("objects.expire", HOUR / 4),
     Periodic("objects.find_plain", HOUR / 4),
+    Periodic(usage.REFRESH, HOUR / 6),
     Periodic("gitstore.sweep", HOUR),
     Periodic("repos.purge", HOUR),
     Periodic("accounts.clean_up", HOUR),

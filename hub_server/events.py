@@ -51,6 +51,13 @@ class RepoDeleted:
 
 
 @dataclass(frozen=True)
+class AccountRemoved:
+    """Of a user or an organization that is about to go; its row may stay, nameless."""
+
+    account_id: int
+
+
+@dataclass(frozen=True)
 class RepoRenamed:
     repo_id: int
     old_name: str

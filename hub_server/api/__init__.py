@@ -16,6 +16,7 @@ from hub_server.api import (
     system,
     tags,
     tree,
+    usage,
     xet,
 )
 
@@ -29,6 +30,7 @@ PARTS = (
     history,
     lfs_files,
     xet,
+    usage,
     aside,
     listings,
     tags,

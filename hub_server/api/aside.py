@@ -4,10 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from hub_server.accounts import Access, users
+from hub_server.accounts import Access
 from hub_server.api.routing import NotOffered, RepoRoute
 from hub_server.api.shapes import without_none
-from hub_server.edge import ApiTransfer, CurrentCaller, ReadSession, VisibleRepo
+from hub_server.edge import ApiTransfer, VisibleRepo
 from hub_server.errors import NotFound
 
 router = APIRouter(route_class=RepoRoute, include_in_schema=False)
@@ -32,29 +32,9 @@ def discussion(repo: VisibleRepo) -> None:
     raise NotFound("There is no such discussion.")
 
 
-@router.get("/api/{kinds:kinds}/{id:id}/likers")
-def likers(repo: VisibleRepo) -> list[Any]:
-    """Nobody likes anything here yet."""
-    return []
-
-
-@router.post("/api/{kinds:kinds}/{id:id}/like")
-@router.delete("/api/{kinds:kinds}/{id:id}/like")
-def like(transfer: ApiTransfer) -> None:
-    transfer.repo(Access.SEE)
-    raise NotOffered("This hub keeps no likes yet.")
-
-
 @router.get("/api/{kinds:kinds}/{id:id}/runtime")
 def runtime(repo: VisibleRepo) -> dict[str, Any]:
     """Spaces do not run here; clients that wait for one stop waiting."""
     if repo.kind != "space":
         raise NotFound("Only Spaces run.")
     return without_none({"stage": "STOPPED", "sdk": repo.facts.get("sdk")})
-
-
-@router.get("/api/users/{name}/likes")
-def liked(name: str, caller: CurrentCaller, session: ReadSession) -> list[Any]:
-    """Nobody likes anything here yet; the user has to exist."""
-    users.user_named(session, name)
-    return []

@@ -73,12 +73,12 @@ _COMMON: dict[str, Field] = {
     "sha": lambda shown: shown.sha,
     "siblings": lambda shown: shown.siblings,
     "tags": lambda shown: list(shown.column("tags")),
-    "trendingScore": _nothing,
+    "trendingScore": lambda shown: round(shown.repo.trending),
     "usedStorage": _own("used_storage"),
 }
 _GATED: dict[str, Field] = {
     "downloads": _own("downloads"),
-    "downloadsAllTime": _own("downloads"),
+    "downloadsAllTime": _own("downloads_all_time"),
     "gated": lambda shown: shown.repo.gated or False,
 }
 _MODEL: dict[str, Field] = {
@@ -132,14 +132,17 @@ _ONLY_WHEN_ASKED = {"baseModels", "downloadsAllTime", "resourceGroup", "trending
 
 _IN_LISTS: dict[Kind, tuple[str, ...]] = {
     "model": (
-        *("likes", "private", "downloads", "tags", "pipeline_tag", "library_name"),
-        *("createdAt", "gated", "lastModified"),
+        *("likes", "trendingScore", "private", "downloads", "tags", "pipeline_tag"),
+        *("library_name", "createdAt", "gated", "lastModified"),
     ),
     "dataset": (
-        *("author", "sha", "lastModified", "gated", "disabled", "likes", "private"),
-        *("downloads", "tags", "description", "createdAt"),
+        *("author", "sha", "lastModified", "gated", "disabled", "likes", "trendingScore"),
+        *("private", "downloads", "tags", "description", "createdAt"),
     ),
-    "space": ("likes", "private", "tags", "sdk", "createdAt", "lastModified", "title", "emoji"),
+    "space": (
+        *("likes", "trendingScore", "private", "tags", "sdk", "createdAt", "lastModified"),
+        *("title", "emoji"),
+    ),
 }
 IN_FULL = ("author", "sha", "lastModified", "disabled", "siblings")
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from hub_server import repos
+from hub_server import repos, usage
 from hub_server.accounts import AccountNotFound, Caller, orgs, users
 from hub_server.api.shapes import account_summary, avatar_url, stamp, without_none
 from hub_server.db.tables.accounts import Account
@@ -75,13 +75,14 @@ def _auth(caller: Caller) -> dict[str, Any] | None:
 def user_overview(
     request: Request, name: str, session: ReadSession, caller: CurrentCaller
 ) -> dict[str, Any]:
-    user = _account(session, name, "user", caller)
+    user = shown_account(session, name, "user", caller)
     found = orgs.orgs_of(session, user.id)
     return {
         **account_summary(request, user),
         "details": user.about,
         "createdAt": stamp(user.created_at),
         **_counts(session, caller, user),
+        "numLikes": usage.count_liked(session, caller, user.id),
         "numFollowers": 0,
         "numFollowing": 0,
         "orgs": [account_summary(request, org) for org, _ in found],
@@ -92,7 +93,7 @@ def user_overview(
 def org_overview(
     request: Request, name: str, session: ReadSession, caller: CurrentCaller
 ) -> dict[str, Any]:
-    org = _account(session, name, "org", caller)
+    org = shown_account(session, name, "org", caller)
     return {
         **account_summary(request, org),
         "details": org.about,
@@ -112,7 +113,7 @@ def org_members(
     caller: CurrentCaller,
     page: AskedPage,
 ) -> list[dict[str, Any]]:
-    org = _account(session, name, "org", caller)
+    org = shown_account(session, name, "org", caller)
     after = page.after if isinstance(page.after, str) else ""
     found = orgs.members(session, org, after=after, limit=page.limit)
     link_next(request, response, found[-1].user.name_key if len(found) == page.limit else None)
@@ -124,7 +125,7 @@ def org_members(
 @router.get("/api/organizations/{name}/followers")
 def follows(name: str, session: ReadSession, caller: CurrentCaller) -> list[dict[str, Any]]:
     """Nobody follows anybody here; the account has to exist."""
-    _account(session, name, None, caller)
+    shown_account(session, name, None, caller)
     return []
 
 
@@ -133,7 +134,7 @@ def follows(name: str, session: ReadSession, caller: CurrentCaller) -> list[dict
 def avatar(
     request: Request, name: str, session: ReadSession, caller: CurrentCaller
 ) -> dict[str, str]:
-    return {"avatarUrl": avatar_url(request, _account(session, name, None, caller).name)}
+    return {"avatarUrl": avatar_url(request, shown_account(session, name, None, caller).name)}
 
 
 @router.get("/api/settings/repositories")
@@ -153,7 +154,7 @@ def org_repositories(
     caller: SignedIn,
     page: AskedPage,
 ) -> list[dict[str, Any]]:
-    org = _account(session, name, "org", caller)
+    org = shown_account(session, name, "org", caller)
     if caller.role_in(org.id) is None:
         raise Forbidden("Only members of {name} may list what it stores.", name=org.name)
     return _settings_listing(request, response, session, caller, page, namespace_id=org.id)
@@ -195,7 +196,8 @@ def _cursor(after: object) -> repos.Cursor | None:
     return None
 
 
-def _account(session: Session, name: str, kind: str | None, caller: Caller) -> Account:
+def shown_account(session: Session, name: str, kind: str | None, caller: Caller) -> Account:
+    """Raises AccountNotFound, to strangers where everybody has to sign in as well."""
     found = users.find_account(session, name)
     hidden = caller.is_anonymous and not caller.reads_public
     if found is None or hidden or (kind and found.kind != kind):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,7 +201,7 @@ class _Check:
         reasons = {command.name: self._connected([command], known) for command in moving}
         return {name: why for name, why in reasons.items() if why}
 
-    def _connected(self, moving: Sequence[Command], known: Iterable[ObjectId]) -> str | None:
+    def _connected(self, moving: Sequence[Command], known: Collection[ObjectId]) -> str | None:
         """Why these cannot move, None when everything they reach is there."""
         tips = list(dict.fromkeys(command.new for command in moving))
         if not tips:
@@ -212,6 +212,8 @@ class _Check:
         except ProgramFailed:
             raise
         except ObjectMissing as error:
+            if error.object_id in known:  # a ref moved there after the list of packs was read
+                return self._connected(moving, {each for each in known if each in self.objects})
             hint = _UNSHALLOW if self.push.shallow else ""
             return f"missing necessary objects: {error.object_id}{hint}"
         except GitError as error:

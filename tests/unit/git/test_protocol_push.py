@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from hub_server.git.sources import RefLine
 from tests.unit.git.packs_by_hand import (
     BLOB,
     BLOB_ID,
@@ -18,7 +20,7 @@ from tests.unit.git.packs_by_hand import (
     packed,
     tree_data,
 )
-from tests.unit.git.smart_http import GitFailed, Server, git
+from tests.unit.git.smart_http import GitFailed, PlainSource, Server, git
 
 pytestmark = pytest.mark.git
 
@@ -296,6 +298,23 @@ def test_an_object_that_lies_there_proves_nothing(hub: Server) -> None:
     line = f"{'0' * 40} {object_id('commit', bad)} refs/heads/new"
     answer = post(hub, commands([line]) + packed({}))
     assert b"ng refs/heads/new missing necessary objects: " + b"1" * 40 in answer
+
+
+def test_a_ref_that_moved_after_the_packs_were_listed_does_no_harm(
+    hub: Server, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refs are read while others push: one may name a commit of a pack that came later."""
+    refs = PlainSource.refs
+
+    def with_a_later_one(self: PlainSource, prefixes: Sequence[bytes] | None) -> list[RefLine]:
+        found = refs(self, prefixes)
+        asked_to_fetch = prefixes is None or b"refs/" not in prefixes
+        return found if asked_to_fetch else [*found, RefLine(b"refs/heads/z", "3" * 40, None)]
+
+    monkeypatch.setattr(PlainSource, "refs", with_a_later_one)
+    second = commit(work, "second\n")
+    git("push", "-q", "origin", "main", cwd=work)
+    assert ref(hub, "refs/heads/main") == second
 
 
 def test_a_ref_to_a_missing_object_is_refused(hub: Server, work: Path) -> None:

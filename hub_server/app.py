@@ -35,7 +35,7 @@ from hub_server.edge.headers import SafeHeaders
 from hub_server.edge.logs import RequestLog
 from hub_server.edge.origin import OriginMiddleware, Origins
 from hub_server.edge.paths import RawPath
-from hub_server.events import Events, RefsUpdated, ReposChanged
+from hub_server.events import Events, RefsUpdated, ReposChanged, ReposPurged
 from hub_server.git import GitProgram
 from hub_server.gitstore import GitStore, Heartbeat, blobs_are_kept
 from hub_server.jobs import Handler, Periodic, Worker
@@ -100,6 +100,7 @@ def subscriptions() -> Events:
     usage.subscribe(events)
     events.on(RefsUpdated, catalog.refs_updated)
     events.on(ReposChanged, catalog.repos_changed)
+    events.on(ReposPurged, catalog.repos_purged)
     return events
 
 

@@ -76,6 +76,13 @@ class ReposChanged:
     old_names: Mapping[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ReposPurged:
+    """Rows of deleted repositories are about to go for good."""
+
+    repo_ids: tuple[int, ...]
+
+
 Event = TypeVar("Event")
 Subscriber = Callable[[Session, Event], None]
 

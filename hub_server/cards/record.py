@@ -24,6 +24,7 @@ from hub_server.cards.tags import (
     texts,
 )
 from hub_server.cards.weights import NO_WEIGHTS, Weights
+from hub_server.cards.words import words_of
 
 _DATASET_FIELDS = (
     "language_bcp47",
@@ -86,6 +87,8 @@ class IndexRecord:
     models: tuple[str, ...] = ()
     counted_file: str | None = None
     """Tells downloads of a model that has none of its library's query files."""
+    text: str = ""
+    """The words that it is found by, see `words_of`; no column of its row."""
 
 
 def wanted_files(kind: Kind, card: Card, files: Sequence[str]) -> tuple[str, ...]:
@@ -119,8 +122,13 @@ def index_record(
         tags=tuple(tag.text(kind) for tag in typed),
         licenses=tuple(tag.name for tag in typed if tag.type == "license"),
         arxiv=tuple(tag.name for tag in typed if tag.type == "arxiv"),
+        text=words_of("\n".join([*_read_first(facts), card.body])),
         **(shared | facts),
     )
+
+
+def _read_first(facts: Mapping[str, Any]) -> list[str]:
+    return [str(facts[name]) for name in ("title", "short_description") if facts.get(name)]
 
 
 def _shared(card: Card, region: Tag) -> tuple[dict[str, Any], list[Tag]]:

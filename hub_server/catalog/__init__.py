@@ -1,5 +1,6 @@
 """What is known of every repository from its card and files, and listings of it."""
 
+from hub_server.catalog import names, texts
 from hub_server.catalog.applying import (
     columns,
     handlers,
@@ -8,20 +9,33 @@ from hub_server.catalog.applying import (
     reindex,
     replace,
     repos_changed,
+    repos_purged,
 )
-from hub_server.catalog.asking import SORTS, LinkedKind, Question, Range, Sort, selected
+from hub_server.catalog.asking import selected
 from hub_server.catalog.facets import Facet, Facets, facets
 from hub_server.catalog.listing import Listing, listing, shown, total
-from hub_server.catalog.replacing import News, follow
+from hub_server.catalog.question import SORTS, LinkedKind, Question, Range, Sort
+from hub_server.catalog.rebuilding import (
+    Found,
+    finish,
+    follow_all,
+    mend_heads,
+    rebuild_sets,
+    write_records,
+)
+from hub_server.catalog.replacing import News, follow, forget
 from hub_server.catalog.sets import TagSets, View
 from hub_server.catalog.tagging import SHOWN
+from hub_server.catalog.verifying import Difference, differences, is_built
 from hub_server.catalog.visibility import visible
 
 __all__ = [
     "SHOWN",
     "SORTS",
+    "Difference",
     "Facet",
     "Facets",
+    "Found",
     "LinkedKind",
     "Listing",
     "News",
@@ -31,17 +45,28 @@ __all__ = [
     "TagSets",
     "View",
     "columns",
+    "differences",
     "facets",
+    "finish",
     "follow",
+    "follow_all",
+    "forget",
     "handlers",
+    "is_built",
     "listing",
     "mend_head",
+    "mend_heads",
+    "names",
+    "rebuild_sets",
     "refs_updated",
     "reindex",
     "replace",
     "repos_changed",
+    "repos_purged",
     "selected",
     "shown",
+    "texts",
     "total",
     "visible",
+    "write_records",
 ]

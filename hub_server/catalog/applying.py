@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from hub_server import contents, jobs
 from hub_server.cards import IndexRecord
-from hub_server.catalog.replacing import News, follow
+from hub_server.catalog.replacing import News, follow, forget
 from hub_server.contents import Hub
 from hub_server.db import now
 from hub_server.db.tables.git import GitRef
 from hub_server.db.tables.repos import Repo
-from hub_server.events import RefsUpdated, ReposChanged
+from hub_server.events import RefsUpdated, ReposChanged, ReposPurged
 from hub_server.gitstore import HEADS, lock_repository
 
 log = structlog.get_logger("hub.catalog")
@@ -57,6 +57,11 @@ def repos_changed(session: Session, event: ReposChanged) -> None:
         follow(session, ids[start : start + AT_ONCE], News(names=event.old_names))
 
 
+def repos_purged(session: Session, event: ReposPurged) -> None:
+    """Subscriber: nothing of them is left in the index."""
+    forget(session, event.repo_ids)
+
+
 def replace(session: Session, records: Mapping[int, IndexRecord]) -> None:
     """Write what cards and files say, by the ids of repositories, into rows and index."""
     if not records:
@@ -67,12 +72,13 @@ def replace(session: Session, records: Mapping[int, IndexRecord]) -> None:
     session.connection().execute(
         statement.values({name: bindparam(name, type_=_REPO.c[name].type) for name in names}), rows
     )
-    follow(session, records.keys())
+    follow(session, records.keys(), News({n: record.text for n, record in records.items()}))
 
 
 def columns(record: IndexRecord) -> dict[str, Any]:
     """An index record as values for the columns of `repo`."""
     everything = asdict(record)
+    del everything["text"]
     own = {name: everything.pop(name) for name in OWN_COLUMNS}
     return {
         **own,

@@ -1,59 +1,19 @@
-"""Questions to the catalog, and the set of repositories that answers one."""
+"""The set of repositories that answers a question."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Literal, get_args
 
 from pyroaring import BitMap
 from sqlalchemy import and_, or_, select
 
-from hub_server.accounts import Caller, names
-from hub_server.catalog import tagging, visibility
+from hub_server.accounts import Caller
+from hub_server.accounts import names as account_names
+from hub_server.catalog import names, tagging, texts, visibility
+from hub_server.catalog.question import Question
 from hub_server.catalog.sets import EMPTY, View, union
 from hub_server.catalog.tagging import STEPS, Pair, meanings
 from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.repos import Kind, Repo
-from hub_server.errors import BadRequest
-
-Sort = Literal["trending", "downloads", "likes", "created", "modified", "parameters", "id"]
-SORTS: tuple[Sort, ...] = get_args(Sort)
-LinkedKind = Literal["models", "datasets"]
-MOST_FILTERS = 1_000
-Range = tuple[int | None, int | None]
-
-
-@dataclass(frozen=True)
-class Question:
-    """All given conditions must hold, and each of `filters`, which are tags: plain, or with their
-    type before them.
-
-    `search`: each occurs in the name. `text`: its words are in the card or the name. `links`:
-    models and datasets that a Space uses. `parameters`: least and most of them, both included.
-    """
-
-    kind: Kind
-    filters: tuple[str, ...] = ()
-    author: str | None = None
-    search: tuple[str, ...] = ()
-    text: str = ""
-    pipeline_tag: str | None = None
-    gated: bool | None = None
-    links: tuple[tuple[LinkedKind, str], ...] = ()
-    parameters: Range | None = None
-    sort: Sort = "trending"
-
-    def __post_init__(self) -> None:
-        if len(self.filters) + len(self.links) + len(self.search) > MOST_FILTERS:
-            raise BadRequest("A list takes at most {most} filters.", most=MOST_FILTERS)
-
-    @property
-    def digest(self) -> str:
-        """Tells it from other questions."""
-        return hashlib.blake2b(
-            repr(asdict(self)).encode("utf-8", "replace"), digest_size=9
-        ).hexdigest()
 
 
 def selected(view: View, question: Question, caller: Caller) -> BitMap:
@@ -100,20 +60,18 @@ def _by_rows(view: View, question: Question) -> Iterable[BitMap]:
     if question.author:
         yield _owned(view, question.kind, question.author)
     if question.search:
-        yield _called(view, question.kind, question.search)
+        yield names.matching_all(view.session, dict.fromkeys(question.search))
+    if question.text:
+        yield texts.matching(view.session, view.sets, question.text)
     if question.parameters:
         yield _sized(view, question.kind, *question.parameters)
 
 
 def _owned(view: View, kind: Kind, author: str) -> BitMap:
-    owner = select(Account.id).where(Account.name_key == names.key(author)).scalar_subquery()
+    owner = (
+        select(Account.id).where(Account.name_key == account_names.key(author)).scalar_subquery()
+    )
     statement = select(Repo.id).where(Repo.namespace_id == owner, Repo.kind == kind)
-    return BitMap(view.session.connection().execute(statement).scalars())
-
-
-def _called(view: View, kind: Kind, words: Iterable[str]) -> BitMap:
-    parts = (Repo.name_key.contains(names.key(word), autoescape=True) for word in words)
-    statement = select(Repo.id).where(Repo.kind == kind, *parts)
     return BitMap(view.session.connection().execute(statement).scalars())
 
 

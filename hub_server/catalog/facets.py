@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import Caller
-from hub_server.catalog.asking import Question, selected
+from hub_server.catalog.asking import selected
+from hub_server.catalog.question import Question
 from hub_server.catalog.rows import among
 from hub_server.catalog.sets import TagSets, View
 from hub_server.catalog.tagging import CLOSED, SHOWN

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from hub_server.accounts import Caller, visible_clause
 from hub_server.catalog import pages
-from hub_server.catalog.asking import Question, selected
+from hub_server.catalog.asking import selected
 from hub_server.catalog.facets import Facets, counted
 from hub_server.catalog.pages import Place
+from hub_server.catalog.question import Question
 from hub_server.catalog.sets import TagSets, View
 from hub_server.catalog.tagging import public
 from hub_server.db.tables.repos import Repo

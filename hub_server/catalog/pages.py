@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from hub_server.catalog.asking import Question, Sort
+from hub_server.catalog.question import Question, Sort
 from hub_server.catalog.rows import among, is_sqlite
 from hub_server.db.tables.repos import Kind, Repo
 from hub_server.errors import BadRequest

@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from hub_server.catalog import bits, clock
+from hub_server.catalog import bits, clock, names, texts
 from hub_server.catalog.bits import Delta
 from hub_server.catalog.rows import among, tag_ids
 from hub_server.catalog.tagging import Pair, State, public, tags_of
+from hub_server.catalog.texts import Text
 from hub_server.db.tables.catalog import RepoTag, TagRow
 from hub_server.db.tables.repos import Repo
 
@@ -46,7 +47,7 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """A repository, its tags by what the index has, and by what it is to have."""
 
     state: State
@@ -73,24 +74,22 @@ def follow(session: Session, repo_ids: Collection[int], news: News | None = None
     """
     news = news or News()
     session.flush()
-    steps = _steps(session, repo_ids)
+    steps = steps_of(session, repo_ids, hold=True)
     changed = [step for step in steps if _is_new(step, news)]
     if changed:
         _write(session, clock.tick(session), changed, news)
 
 
-def _is_new(step: _Step, news: News) -> bool:
+def _is_new(step: Step, news: News) -> bool:
     number = step.state.id
     return step.before != step.after or number in news.words or number in news.names
 
 
-def _steps(session: Session, repo_ids: Collection[int]) -> list[_Step]:
-    """By id, the rows held until the transaction ends."""
+def steps_of(session: Session, repo_ids: Collection[int], *, hold: bool = False) -> list[Step]:
+    """By id. `hold` keeps the rows from being changed by others until the transaction ends."""
     connection = session.connection()
-    rows = connection.execute(
-        select(*_COLUMNS).where(among(session, Repo.id, repo_ids)).order_by(Repo.id)
-        .with_for_update()
-    )  # fmt: skip
+    wanted = select(*_COLUMNS).where(among(session, Repo.id, repo_ids)).order_by(Repo.id)
+    rows = connection.execute(wanted.with_for_update() if hold else wanted)
     states = [State(*row) for row in rows]
     tags = connection.execute(
         select(RepoTag.repo_id, TagRow.type, TagRow.name)
@@ -100,10 +99,10 @@ def _steps(session: Session, repo_ids: Collection[int]) -> list[_Step]:
     before: dict[int, set[Pair]] = defaultdict(set)
     for number, kind, name in tags:
         before[number].add((kind, name))
-    return [_Step(state, frozenset(before[state.id]), tags_of(state)) for state in states]
+    return [Step(state, frozenset(before[state.id]), tags_of(state)) for state in states]
 
 
-def _write(session: Session, version: int, steps: Sequence[_Step], news: News) -> None:
+def _write(session: Session, version: int, steps: Sequence[Step], news: News) -> None:
     pairs = set(chain.from_iterable(step.before | step.after for step in steps))
     ids = _ids(session, pairs)
     _write_pairs(session, steps, ids)
@@ -113,8 +112,51 @@ def _write(session: Session, version: int, steps: Sequence[_Step], news: News) -
             deltas[ids[pair]].gained.append(step.state.id)
         for pair in step.lost:
             deltas[ids[pair]].lost.append(step.state.id)
-    count(session, *_counts(steps, ids))
-    bits.change(session, version, deltas)
+    total, shown = _counts(steps, ids)
+    names.changed(session, [_name_change(step, news) for step in steps])
+    common = texts.replace(session, _texts(steps, news))
+    more, in_words = _of_words(session, common)
+    count(session, {**total, **more}, shown)
+    bits.change(session, version, deltas | in_words)
+
+
+def forget(session: Session, repo_ids: Collection[int]) -> None:
+    """Before rows of deleted repositories go for good, what is left of them goes."""
+    follow(session, repo_ids)
+    common = texts.forget(session, repo_ids)
+    if common:
+        more, in_words = _of_words(session, common)
+        version = clock.tick(session)
+        count(session, more, {})
+        bits.change(session, version, in_words)
+
+
+def _of_words(
+    session: Session, common: Mapping[str, Delta]
+) -> tuple[dict[int, int], dict[int, Delta]]:
+    """Changes of common words, by their tags: how many more, and which."""
+    ids = tag_ids(session, [(texts.TYPE, word) for word in common])
+    deltas = {ids[texts.TYPE, word]: delta for word, delta in common.items()}
+    more = {tag: len(delta.gained) - len(delta.lost) for tag, delta in deltas.items()}
+    return more, deltas
+
+
+def _name_change(step: Step, news: News) -> tuple[str | None, str | None]:
+    """The full names by which it was public and by which it is."""
+    state = step.state
+    old = news.names.get(state.id, state.full_name) if step.was_public else None
+    return old, state.full_name if state.is_public else None
+
+
+def _texts(steps: Iterable[Step], news: News) -> dict[int, Text]:
+    """Of those that have another name or card, or are new."""
+    found: dict[int, Text] = {}
+    for state, is_new in ((step.state, not step.before) for step in steps):
+        told = state.id in news.words or state.id in news.names
+        if not state.deleted and (is_new or told):
+            words, former = news.words.get(state.id), news.names.get(state.id)
+            found[state.id] = Text(state.full_name, words, former)
+    return found
 
 
 def _ids(session: Session, pairs: Collection[Pair]) -> dict[Pair, int]:
@@ -128,7 +170,7 @@ def _ids(session: Session, pairs: Collection[Pair]) -> dict[Pair, int]:
     return found
 
 
-def _write_pairs(session: Session, steps: Iterable[_Step], ids: Mapping[Pair, int]) -> None:
+def _write_pairs(session: Session, steps: Iterable[Step], ids: Mapping[Pair, int]) -> None:
     gained, lost = [], []
     for step in steps:
         number = step.state.id
@@ -143,7 +185,7 @@ def _write_pairs(session: Session, steps: Iterable[_Step], ids: Mapping[Pair, in
         connection.execute(delete(_REPO_TAG).where(same), lost)
 
 
-def _counts(steps: Iterable[_Step], ids: Mapping[Pair, int]) -> tuple[Counter[int], Counter[int]]:
+def _counts(steps: Iterable[Step], ids: Mapping[Pair, int]) -> tuple[Counter[int], Counter[int]]:
     """How many more have each tag, and how many more public ones."""
     total: Counter[int] = Counter()
     shown: Counter[int] = Counter()

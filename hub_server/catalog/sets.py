@@ -193,12 +193,12 @@ class View:
         self.session = session
         self.moment = clock.moment(session)
         writes = session.connection().get_execution_options().get("writer")
-        self._sets = TagSets() if writes else sets
+        self.sets = TagSets() if writes else sets
         self._ids: dict[Pair, int | None] = {}
 
     def load(self, ids: Collection[int]) -> dict[int, BitMap]:
         """The sets of these tags, empty ones left out."""
-        return self._sets.load(self.session, self.moment, ids) if ids else {}
+        return self.sets.load(self.session, self.moment, ids) if ids else {}
 
     def ids(self, pairs: Collection[Pair]) -> dict[Pair, int]:
         """Of the tags that exist. What was asked for before costs no statement."""
@@ -214,7 +214,7 @@ class View:
 
     def words(self) -> Mapping[str, Sequence[tuple[int, str]]]:
         """Ids and names of the tags of each closed type."""
-        return self._sets.words(self.session, self.moment)
+        return self.sets.words(self.session, self.moment)
 
 
 def union(sets: Iterable[BitMap]) -> BitMap:

@@ -15,7 +15,7 @@ from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.git import Pack
 from hub_server.db.tables.repos import Kind, Repo
 from hub_server.errors import AlreadyExists
-from hub_server.events import ReposChanged, announce
+from hub_server.events import ReposChanged, ReposPurged, announce
 from hub_server.repos.changes import end_redirect
 from hub_server.repos.finding import web_path
 
@@ -97,6 +97,7 @@ def purge_deleted(session: Session, *, before: datetime, limit: int = 100) -> li
     rows = session.execute(select(Pack.repo_id, Pack.name).where(Pack.repo_id.in_(ids)))
     for repo_id, name in rows:
         packs[repo_id].append(name)
+    announce(session, ReposPurged(tuple(ids)))
     session.execute(sql_delete(Repo).where(Repo.id.in_(ids)))
     _forget_nameless_accounts(session)
     return [Purged(repo_id, tuple(names_)) for repo_id, names_ in packs.items()]

@@ -1,11 +1,12 @@
 """Reading every card again: rows of the catalog as they would be written today."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from hub_server import catalog
+from hub_server import catalog, contents
 from hub_server.blobs import StoreUnavailable
 from hub_server.contents import Hub
 from hub_server.db import Database
@@ -17,7 +18,7 @@ from hub_server.upkeep.repositories import label
 
 PLACE = "reindex-after"
 """The fact that says behind which repository an interrupted run goes on."""
-AT_ONCE = 100
+AT_ONCE = 200
 BAD_CARD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading a card has been seen to raise."""
 
@@ -34,8 +35,8 @@ class Reindexed:
 def reindex_all(hub: Hub, *, anew: bool, tell: Tell, failed: Failed) -> Reindexed:
     """Every repository, by id; what was interrupted goes on where it was, unless `anew`.
 
-    A repository whose objects are damaged is told and passed over. Raises StoreUnavailable or
-    Unavailable where nothing can be read at all.
+    A repository whose objects are damaged is told and passed over: what is in its row stays.
+    Raises StoreUnavailable or Unavailable where nothing can be read at all.
     """
     after = 0 if anew else _place(hub.database)
     if after:
@@ -44,36 +45,50 @@ def reindex_all(hub: Hub, *, anew: bool, tell: Tell, failed: Failed) -> Reindexe
         left = session.scalar(select(func.count()).where(Repo.id > after)) or 0
     count = lost = 0
     for some in _portions(hub.database, after):
-        for repo_id, name in some:
-            count += 1
-            lost += not _one(hub, repo_id, name, failed)
+        lost += _portion(hub, some, failed)
+        count += len(some)
+        after = some[-1].id
         with hub.database.write() as session:
-            write_fact(session, PLACE, str(some[-1][0]))
+            write_fact(session, PLACE, str(after))
         tell(f"{count} of {left} repositories")
+    catalog.finish(hub.database)
     with hub.database.write() as session:
         forget_fact(session, PLACE)
     return Reindexed(count - lost, lost)
 
 
 def reindex_one(hub: Hub, repo_id: int, name: str, failed: Failed) -> Reindexed:
-    done = _one(hub, repo_id, name, failed)
-    return Reindexed(int(done), int(not done))
+    lost = _portion(hub, [_Entry(repo_id, name, deleted=False)], failed)
+    return Reindexed(1 - lost, lost)
 
 
-def _one(hub: Hub, repo_id: int, name: str, failed: Failed) -> bool:
-    try:
-        catalog.mend_head(hub, repo_id)
-        catalog.reindex(hub, repo_id)
-    except StoreUnavailable as failure:
-        hub.blobs.check()  # one blob, or the whole store?
-        failed(name, str(failure))
-    except Unavailable:
-        raise  # the database does not answer
-    except (HubError, *BAD_CARD) as failure:
-        failed(name, str(failure))
-    else:
-        return True
-    return False
+class _Entry(NamedTuple):
+    id: int
+    name: str
+    deleted: bool
+
+
+def _portion(hub: Hub, some: Sequence[_Entry], failed: Failed) -> int:
+    """Read them one by one, write them at once; how many could not be read."""
+    catalog.mend_heads(hub, [entry.id for entry in some])
+    found: dict[int, catalog.Found | None] = {}
+    lost = 0
+    for entry in some:
+        try:
+            found[entry.id] = None if entry.deleted else contents.index_of(hub, entry.id)
+        except StoreUnavailable as failure:
+            hub.blobs.check()  # one blob, or the whole store?
+            reason = str(failure)
+        except Unavailable:
+            raise  # the database does not answer
+        except (HubError, *BAD_CARD) as failure:
+            reason = str(failure)
+        if entry.id not in found:
+            failed(entry.name, reason)
+            found[entry.id] = None
+            lost += 1
+    catalog.write_records(hub.database, found)
+    return lost
 
 
 def _place(database: Database) -> int:
@@ -81,13 +96,17 @@ def _place(database: Database) -> int:
         return int(read_fact(session, PLACE) or 0)
 
 
-def _portions(database: Database, after: int) -> Iterator[list[tuple[int, str]]]:
-    columns = select(Repo.id, Repo.kind, Repo.full_name).where(Repo.deleted_at.is_(None))
+def _portions(database: Database, after: int) -> Iterator[list[_Entry]]:
+    """Deleted ones too, which are in the index no more."""
+    columns = select(Repo.id, Repo.kind, Repo.full_name, Repo.deleted_at.is_not(None))
     while True:
         with database.read() as session:
             some = columns.where(Repo.id > after).order_by(Repo.id).limit(AT_ONCE)
-            rows = [(number, label(kind, name)) for number, kind, name in session.execute(some)]
+            rows = [
+                _Entry(number, label(kind, name), deleted)
+                for number, kind, name, deleted in session.execute(some)
+            ]
         if not rows:
             return
         yield rows
-        after = rows[-1][0]
+        after = rows[-1].id

@@ -21,7 +21,7 @@ from hub_server.db import Database, now
 from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.catalog import CardText, CatalogClock, RepoTag, TagBits, TagRow
 from hub_server.db.tables.repos import Kind, Repo
-from hub_server.events import HEARING, Events, RefsUpdated, ReposChanged, announce
+from hub_server.events import HEARING, Events, RefsUpdated, ReposChanged, ReposPurged, announce
 from tests.support.people import make_org, make_repo, make_user
 
 START = now() - timedelta(days=100)
@@ -32,6 +32,7 @@ def listening(database: Database) -> Database:
     events = Events()
     events.on(RefsUpdated, catalog.refs_updated)
     events.on(ReposChanged, catalog.repos_changed)
+    events.on(ReposPurged, catalog.repos_purged)
     database.session_info[HEARING] = events
     return database
 
@@ -142,13 +143,18 @@ def _meets(repo: Repo, question: Question) -> bool:
         repo.kind == question.kind,
         all(_has(own, word) for word in question.filters),
         question.author is None or repo.namespace.lower() == question.author.lower(),
-        all(word.lower() in repo.name_key for word in question.search),
+        all(_called(repo.name_key, word.lower()) for word in question.search),
         question.pipeline_tag in (None, repo.pipeline_tag),
         question.gated in (None, repo.gated is not None),
         all(name in repo.facts.get(kind, ()) for kind, name in question.links),
         question.parameters is None or _within(repo.parameters, *question.parameters),
     )
     return all(wanted)
+
+
+def _called(name: str, piece: str) -> bool:
+    """Short pieces begin the namespace or the name."""
+    return piece in name if len(piece) > 2 else f"/{piece}" in f"/{name}"
 
 
 def _has(own: Collection[tuple[str, str]], word: str) -> bool:

@@ -24,6 +24,7 @@ class Shown:
     sha: str | None = None
     record: Mapping[str, Any] | None = None
     siblings: Sequence[Mapping[str, Any]] | None = None
+    links: "Links | None" = None
 
     def column(self, name: str) -> Any:
         return getattr(self.repo, name) if self.record is None else self.record[name]
@@ -33,6 +34,21 @@ class Shown:
         return value if value not in ([], ()) else None
 
 
+@dataclass(frozen=True)
+class Links:
+    """What other repositories have to do with it, as far as the caller may see them.
+
+    `children`: how many models were made from it, by relation; `spaces`: names of those that use
+    it; `bases`: the models it was made from that are here, by the key of the name in its card.
+    """
+
+    children: Mapping[str, int] | None = None
+    spaces: Sequence[str] | None = None
+    bases: Mapping[str, Repo] | None = None
+
+
+NO_LINKS = Links()
+LINKED = ("baseModels", "childrenModelCount", "spaces")
 Field = Callable[[Shown], Any]
 
 
@@ -57,8 +73,14 @@ def _bases(shown: Shown) -> dict[str, Any] | None:
     if not names:
         return None
     relation = shown.fact("base_model_relation")
-    models = [{"id": name} for name in names]
+    here = (shown.links or NO_LINKS).bases or {}
+    models = [_base(name, here.get(name.lower())) for name in names]
     return without_none({"relation": relation, "models": models})
+
+
+def _base(name: str, repo: Repo | None) -> dict[str, str]:
+    """Without `_id` where it is not here."""
+    return {"_id": repo.public_id, "id": repo.full_name} if repo else {"id": name}
 
 
 _COMMON: dict[str, Field] = {
@@ -83,7 +105,7 @@ _GATED: dict[str, Field] = {
 }
 _MODEL: dict[str, Field] = {
     "baseModels": _bases,
-    "childrenModelCount": _nothing,
+    "childrenModelCount": lambda shown: (shown.links or NO_LINKS).children,
     "config": _fact("config"),
     "evalResults": _nothing,
     "gguf": _fact("gguf"),
@@ -94,7 +116,7 @@ _MODEL: dict[str, Field] = {
     "model-index": _fact("model_index"),
     "pipeline_tag": _column("pipeline_tag"),
     "safetensors": _fact("safetensors"),
-    "spaces": _nothing,
+    "spaces": lambda shown: (shown.links or NO_LINKS).spaces,
     "transformersInfo": _fact("transformers_info"),
     "widgetData": _fact("widget_data"),
 }

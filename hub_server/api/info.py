@@ -1,14 +1,15 @@
 """One repository: what it is, at its default branch or at a revision."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
 from hub_server import catalog, contents
-from hub_server.accounts import can_read
-from hub_server.api.fields import Shown, check_expand, expanded, whole
+from hub_server.accounts import Caller, can_read
+from hub_server.api.fields import LINKED, Links, Shown, check_expand, expanded, whole
 from hub_server.api.routing import RepoRoute, asked_revision
 from hub_server.api.shapes import flag, many
 from hub_server.contents import Hub, Snapshot
@@ -26,31 +27,60 @@ def info_at(
     request: Request, hub: TheHub, session: ReadSession, caller: CurrentCaller, repo: VisibleRepo
 ) -> dict[str, Any]:
     """Raises RevisionNotFound; `sha` is the commit of the revision."""
-    told = _info(request, hub, session, repo, asked_revision(request))
+    told = _info(request, hub, session, repo, _links(request, session, caller, repo))
     if request.headers.get(DOWNLOADING) == "1" and can_read(caller, repo):
         hub.downloads.note(repo.kind, repo.id, client_of(request, caller.user_id))
     return told
 
 
 @router.get("/api/{kinds:kinds}/{id:id}")
-def info(request: Request, hub: TheHub, session: ReadSession, repo: VisibleRepo) -> dict[str, Any]:
+def info(
+    request: Request, hub: TheHub, session: ReadSession, caller: CurrentCaller, repo: VisibleRepo
+) -> dict[str, Any]:
     """Of a gated repository, too: what it is called and what it is for is for everybody."""
-    return _info(request, hub, session, repo, None)
+    return _info(request, hub, session, repo, _links(request, session, caller, repo))
+
+
+def _links(request: Request, session: Session, caller: Caller, repo: Repo) -> Links | None:
+    names = many(request, "expand")
+    check_expand(repo.kind, names)
+    if repo.kind != "model":
+        return None
+    return links_of(session, caller, [repo], names or ["spaces"])[repo.id]
+
+
+def links_of(
+    session: Session, caller: Caller, repos: Sequence[Repo], names: Sequence[str]
+) -> dict[int, Links]:
+    """Of models, those that `names` asks for; each in a fixed number of statements."""
+    wanted = set(names) & set(LINKED)
+    children: Mapping[int, Mapping[str, int]] = {}
+    spaces: Mapping[int, Sequence[str]] = {}
+    bases = None
+    if "childrenModelCount" in wanted:
+        children = catalog.children_counts(session, caller, repos)
+    if "spaces" in wanted:
+        spaces = catalog.spaces_using(session, caller, repos)
+    if "baseModels" in wanted:
+        named = [base for repo in repos for base in (repo.facts or {}).get("base_models") or ()]
+        found = catalog.here(session, caller, [("model", name) for name in named])
+        bases = {key: repo for (_, key), repo in found.items()}
+    return {each.id: Links(children.get(each.id), spaces.get(each.id), bases) for each in repos}
 
 
 def _info(
-    request: Request, hub: Hub, session: Session, repo: Repo, revision: str | None
+    request: Request, hub: Hub, session: Session, repo: Repo, links: Links | None
 ) -> dict[str, Any]:
     names = many(request, "expand")
-    check_expand(repo.kind, names)
+    revision = asked_revision(request) if "rest" in request.path_params else None
     if revision is None and repo.head is None:
-        shown = Shown(repo, hub.settings.region, siblings=[])
+        shown = Shown(repo, hub.settings.region, siblings=[], links=links)
     else:
         snapshot = contents.snapshot(hub, session, repo, revision)
         if snapshot.commit != repo.head:  # bytes of large files are read: hold no connection
             session.expunge_all()
             session.rollback()
-        shown = _shown(request, hub, repo, snapshot, names)
+        shown = replace(_shown(request, hub, repo, snapshot, names), links=links)
     if names:
         return expanded(shown, names)
     return whole(shown) | _security(request, repo)

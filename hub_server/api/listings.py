@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from hub_server import catalog, contents
-from hub_server.api.fields import IN_FULL, Shown, check_expand, expanded, listed
-from hub_server.api.info import siblings
+from hub_server.api.fields import IN_FULL, LINKED, Shown, check_expand, expanded, listed
+from hub_server.api.info import links_of, siblings
 from hub_server.api.questions import meets_nothing, question_of
 from hub_server.api.routing import RepoRoute
 from hub_server.api.shapes import flag, many
@@ -52,6 +52,9 @@ def listing(
     link_next(request, response, found.after)
     response.headers[TOTAL] = str(found.total)
     shown = [_shown(hub_of(request), session, repo, with_files=with_files) for repo in found.repos]
+    if kind == "model" and set(names) & set(LINKED):
+        links = links_of(session, caller, found.repos, names)
+        shown = [replace(each, links=links[each.repo.id]) for each in shown]
     return [expanded(each, names) if names else _item(request, each) for each in shown]
 
 

@@ -23,6 +23,16 @@ from hub_server.catalog.rebuilding import (
     rebuild_sets,
     write_records,
 )
+from hub_server.catalog.relations import (
+    RELATIONS,
+    Group,
+    Named,
+    Related,
+    children_counts,
+    here,
+    related,
+    spaces_using,
+)
 from hub_server.catalog.replacing import News, follow, forget
 from hub_server.catalog.sets import TagSets, View
 from hub_server.catalog.tagging import SHOWN
@@ -30,20 +40,25 @@ from hub_server.catalog.verifying import Difference, differences, is_built
 from hub_server.catalog.visibility import visible
 
 __all__ = [
+    "RELATIONS",
     "SHOWN",
     "SORTS",
     "Difference",
     "Facet",
     "Facets",
     "Found",
+    "Group",
     "LinkedKind",
     "Listing",
+    "Named",
     "News",
     "Question",
     "Range",
+    "Related",
     "Sort",
     "TagSets",
     "View",
+    "children_counts",
     "columns",
     "differences",
     "facets",
@@ -52,6 +67,7 @@ __all__ = [
     "follow_all",
     "forget",
     "handlers",
+    "here",
     "is_built",
     "listing",
     "mend_head",
@@ -60,11 +76,13 @@ __all__ = [
     "rebuild_sets",
     "refs_updated",
     "reindex",
+    "related",
     "replace",
     "repos_changed",
     "repos_purged",
     "selected",
     "shown",
+    "spaces_using",
     "texts",
     "total",
     "visible",

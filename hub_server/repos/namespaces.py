@@ -8,7 +8,7 @@ from hub_server.db import now, upsert
 from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.repos import Alias, Repo, RepoRedirect
 from hub_server.errors import Conflict
-from hub_server.events import ReposChanged, announce
+from hub_server.events import AccountRemoved, ReposChanged, announce
 
 AT_ONCE = 1000
 
@@ -91,5 +91,6 @@ def delete_namespace(
     gone = tuple(_names(session, account.id))
     session.execute(update(Repo).where(owned).values(deleted_at=now()))
     announce(session, ReposChanged(gone))
+    announce(session, AccountRemoved(account.id))
     needed = session.scalar(select(Repo.id).where(Repo.namespace_id == account.id).limit(1))
     users.remove(session, account, keep_row=needed is not None)

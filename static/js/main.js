@@ -2,4 +2,6 @@
 import "./copy-button.js";
 import "./current-place.js";
 import "./drop-menu.js";
+import "./find-filter.js";
+import "./live-list.js";
 import "./relative-time.js";

@@ -1,0 +1,108 @@
+// <live-list><form>…</form></live-list>: a filter works as soon as it is chosen, without a new page.
+const WAIT = 250;
+
+class LiveList extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("change", (event) => {
+      if (event.target.name) this.ask();
+    });
+    this.addEventListener("input", (event) => {
+      if (event.target.name !== "search") return;
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.ask(), WAIT);
+    });
+    this.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.ask();
+    });
+    this.addEventListener("click", (event) => this.follow(event));
+    this.back = () => this.show(location.href);
+    addEventListener("popstate", this.back);
+  }
+
+  disconnectedCallback() {
+    removeEventListener("popstate", this.back);
+  }
+
+  follow(event) {
+    const link = event.target.closest("a");
+    const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    const here = link && new URL(link.href).pathname === location.pathname;
+    if (!here || !plain) return;
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    this.show(link.href, link.rel === "next" || link.rel === "prev");
+  }
+
+  ask() {
+    clearTimeout(this.typing);
+    const form = this.querySelector("form");
+    const data = new FormData(form);
+    for (const choice of form.querySelectorAll("select")) {
+      if (choice.selectedIndex === 0) data.delete(choice.name); // as without asking
+    }
+    const fields = [...data].filter(([, value]) => value !== "");
+    const query = new URLSearchParams(fields).toString();
+    const address = form.getAttribute("action") + (query && `?${query}`);
+    history.pushState(null, "", address);
+    this.show(address);
+  }
+
+  async show(address, upwards = false) {
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    this.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(address, { signal: asking.signal, headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector("live-list > form");
+      if (!answer.ok || !fresh) throw new Error(`no list at ${address}`);
+      this.swap(document.importNode(fresh, true));
+      this.removeAttribute("aria-busy");
+      if (upwards) this.scrollIntoView();
+    } catch (failure) {
+      if (failure.name !== "AbortError") location.assign(address);
+    }
+  }
+
+  // What is typed, folded or in focus stays as it is.
+  swap(fresh) {
+    const old = this.querySelector("form");
+    const focus = this.contains(document.activeElement) ? document.activeElement : null;
+    for (const fold of old.querySelectorAll("details[data-keep]")) {
+      const same = fresh.querySelector(`details[data-keep="${CSS.escape(fold.dataset.keep)}"]`);
+      if (same) same.open = fold.open;
+    }
+    for (const name of ["aside", "section"]) {
+      const was = old.querySelector(`:scope > ${name}`);
+      const is = fresh.querySelector(`:scope > ${name}`);
+      if (name === "aside") was.replaceChildren(...is.childNodes);
+      else this.replaceResults(was, is, focus);
+    }
+    this.refocus(old, focus);
+  }
+
+  // The field one types in is kept, so that neither letters nor a composition are lost.
+  replaceResults(was, is, focus) {
+    const typing = focus?.name === "search" && was.contains(focus);
+    if (!typing) {
+      was.replaceChildren(...is.childNodes);
+      return;
+    }
+    const [tools, ...rest] = is.children;
+    while (was.children.length > 1) was.lastElementChild.remove();
+    const sort = tools.querySelector("select");
+    was.querySelector("select").replaceWith(sort);
+    was.append(...rest);
+  }
+
+  refocus(form, focus) {
+    if (!focus || focus.isConnected) return;
+    const same = [...form.querySelectorAll("input, select")].find(
+      (each) => each.name === focus.name && (each.type !== "checkbox" || each.value === focus.value),
+    );
+    (same ?? form.querySelector("[data-count]")).focus();
+  }
+}
+
+customElements.define("live-list", LiveList);

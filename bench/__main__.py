@@ -1,6 +1,7 @@
 """`make bench`: every figure beside its reference, measured in turns in one run.
 
-    python -m bench [NAME…]      git, large, xet, downloads, commits, repack, backup, upkeep, start
+    python -m bench [NAME…]      git, large, xet, downloads, commits, repack, backup, upkeep, start,
+                                 catalog
 
 Without a name all of them.
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from bench import (
     backup,
+    catalog,
     commits,
     downloads,
     git_objects,
@@ -36,6 +38,7 @@ PARTS = {
     "repack": repack.main,
     "backup": backup.main,
     "upkeep": upkeep.main,
+    "catalog": catalog.main,
 }
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import insert, text
@@ -15,6 +16,7 @@ from bench.servers import memory
 from bench.table import SCALE, Table, timed
 from hub_server import catalog
 from hub_server.accounts import ANONYMOUS, Caller
+from hub_server.cards import IndexRecord
 from hub_server.catalog import Question, Sort, TagSets, names
 from hub_server.db import Database
 from hub_server.db.schema import Schema
@@ -84,7 +86,7 @@ def _filled(url: str, size: int) -> Iterator[Filled]:
         with database.write() as session:
             session.execute(insert(Repo), [one.row for one in made])
         filled.sample += made[:: max(1, len(made) * 25 // size)]
-        filled.seconds += timed(lambda some=made: _index(database, some)) / 1000
+        filled.seconds += timed(partial(_index, database, made)) / 1000
     filled.seconds += timed(lambda: catalog.finish(database)) / 1000
     if not database.is_sqlite:
         with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as direct:
@@ -302,7 +304,7 @@ def _pushes(filled: Filled, chance: random.Random) -> Iterator[Callable[[], obje
             text=f"{other.record.text} pushed{number}",
         )
 
-        def work(repo_id: int = one.row["id"], record: object = record) -> None:
+        def work(repo_id: int = one.row["id"], record: IndexRecord = record) -> None:
             with filled.database.write() as session:
                 catalog.replace(session, {repo_id: record})
 

@@ -16,6 +16,7 @@ from hub_server.web import (
     settings,
     sign_in,
     system,
+    usage,
 )
 from hub_server.web.errors import error_page
 
@@ -31,6 +32,7 @@ for _part in (
     organizations,
     people,
     repos,
+    usage,
     files,
     commits,
     profiles,

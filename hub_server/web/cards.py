@@ -7,7 +7,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from hub_server import cards, contents, repos
+from hub_server import cards, catalog, contents, repos, usage
 from hub_server.accounts import Caller, can_admin, can_read, can_write, users
 from hub_server.cards import Card, Labels, LinkBase, Problem, RenderedCard
 from hub_server.contents import README, Snapshot
@@ -17,9 +17,11 @@ from hub_server.errors import RevisionNotFound
 from hub_server.web import facts
 from hub_server.web.formats import Formats
 from hub_server.web.places import address
+from hub_server.web.related import relations
 from hub_server.web.rendering import catalog_of, render, see_other
 from hub_server.web.rows import parameters_of, person, text
 from hub_server.web.translation import Catalog, mark
+from hub_server.web.usage import like_button, sparkline
 from hub_server.web.views.card import CardPage, CardProblem, Heading
 from hub_server.web.views.shared import Chip, RepoHead
 
@@ -71,7 +73,7 @@ def repo_head(repo: Repo, caller: Caller, chips: tuple[Chip, ...] = ()) -> RepoH
 def _page(
     request: Request, session: Session, caller: Caller, repo: Repo, snapshot: Snapshot | None
 ) -> CardPage:
-    base_url, known = request.state.origin.base_url, repo.facts or {}
+    base_url = request.state.origin.base_url
     card = snapshot.card() if snapshot else None
     has_card = snapshot is not None and snapshot.entry(README) is not None
     rendered = rendered_card(request, repo, card.body) if card and has_card else None
@@ -90,13 +92,14 @@ def _page(
         is_empty=snapshot is None or (not has_card and _is_bare(snapshot)),
         readme_url=address(repo, "blob", repo.default_branch, README),
         downloads=repo.downloads,
-        likes=repo.likes,
+        downloads_all_time=repo.downloads_all_time,
+        sparkline=sparkline(usage.daily(session, repo.id)),
+        like=like_button(session, caller, repo),
         parameters=parameters_of(repo),
         storage=repo.used_storage,
         updated=repo.updated_at,
         owner=person(owner) if owner else None,
-        base_models=facts.linked(session, caller, "model", known.get("base_models") or ()),
-        datasets=facts.linked(session, caller, "dataset", known.get("datasets") or ()),
+        relations=relations(repo, catalog.related(session, caller, repo)),
         evaluations=facts.evaluations(repo),
         commands=facts.commands(repo, base_url) if can_read(caller, repo) else (),
         empty_commands=facts.first_commands(repo, base_url),
@@ -151,12 +154,12 @@ def _rendered(markdown: str, base: LinkBase, images: str, labels: Labels) -> Ren
     )
 
 
-def _labels(catalog: Catalog) -> Labels:
+def _labels(words: Catalog) -> Labels:
     return Labels(
-        anchor=catalog.text(ANCHOR),
-        table=catalog.text(TABLE),
-        picture=catalog.text(PICTURE),
-        media=catalog.text(MEDIA),
-        done=catalog.text(DONE),
-        to_do=catalog.text(TO_DO),
+        anchor=words.text(ANCHOR),
+        table=words.text(TABLE),
+        picture=words.text(PICTURE),
+        media=words.text(MEDIA),
+        done=words.text(DONE),
+        to_do=words.text(TO_DO),
     )

@@ -4,13 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from hub_server import repos
-from hub_server.accounts import Caller, visible_clause
 from hub_server.cards import vocabulary
-from hub_server.db.tables.repos import Kind, Repo
+from hub_server.db.tables.repos import Repo
 from hub_server.web import shells
 from hub_server.web.formats import Formats
 from hub_server.web.rows import languages_of, library_label, task_of, text
@@ -20,7 +16,6 @@ from hub_server.web.views.card import Command, Evaluation
 from hub_server.web.views.shared import Chip
 
 FORMATS = {"safetensors": "Safetensors", "onnx": "ONNX", "gguf": "GGUF", "pytorch": "PyTorch"}
-KIND_ICONS: dict[Kind, str] = {"model": "box", "dataset": "table-2", "space": "app-window"}
 MOST_LANGUAGES, MOST_EVALUATIONS, HUNDRED = 4, 8, 100.0
 BOUNDED = frozenset({
     "accuracy", "f1", "precision", "recall", "exact_match", "bleu",
@@ -120,25 +115,6 @@ def _license(repo: Repo, name: str) -> str:
     given = text((repo.facts or {}).get("license_name"))
     known = vocabulary.licenses().get(name)
     return given if name == "other" and given else known.name if known else name
-
-
-def linked(session: Session, caller: Caller, kind: Kind, ids: Sequence[str]) -> tuple[Chip, ...]:
-    """Repositories that a card names; links where they are here and may be seen."""
-    wanted = [text(each)[:200] for each in ids if text(each)][:20]
-    if not wanted:
-        return ()
-    keys = [each.lower() for each in wanted]
-    found = session.execute(
-        select(Repo.name_key, Repo.full_name).where(
-            Repo.kind == kind, Repo.name_key.in_(keys), visible_clause(caller)
-        )
-    )
-    here = {key: name for key, name in found}  # noqa: C416 - typed keys
-    return tuple(_linked(kind, each, here.get(each.lower())) for each in wanted)
-
-
-def _linked(kind: Kind, name: str, here: str | None) -> Chip:
-    return Chip(name, repos.web_path(kind, here) if here else None, KIND_ICONS[kind], kind)
 
 
 def evaluations(repo: Repo) -> tuple[Evaluation, ...]:

@@ -151,6 +151,9 @@ PAGES: dict[str, Case] = {
     "GET /{repo:repo}/blob/{rest:rawrest}": Case("read", "/{repo}/blob/main/.gitattributes"),
     "GET /{repo:repo}/commits/{rest:rawrest}": Case("read", "/{repo}/commits/main"),
     "GET /{repo:repo}/commit/{revision:segment}": Case("read", "/{repo}/commit/{head}", (200, 404)),
+    "POST /{repo:repo}/like": Case(
+        "see", "/{repo}/like", (303, 403), {"data": {"liked": "no"}}, asks_who_first=True
+    ),
     "GET /{repo:repo}/settings": Case("admin", "/{repo}/settings", asks_who_first=True),
     "POST /{repo:repo}/settings/visibility": Case(
         "admin",

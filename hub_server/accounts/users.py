@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -214,6 +215,22 @@ def list_users(session: Session, *, after: str = "", limit: int = 1000) -> Seque
         .limit(limit)
     )
     return session.scalars(statement).all()
+
+
+def beginning(
+    session: Session, kind: Literal["user", "org"], start: str, limit: int
+) -> tuple[Sequence[Account], int]:
+    """Active accounts whose names begin so, what is called just so first; and how many in all."""
+    key = names.key(start)
+    if not key:
+        return [], 0
+    begins: ColumnElement[bool] = Account.name_key.startswith(key, autoescape=True)
+    if session.get_bind().dialect.name == "sqlite":  # whose LIKE looks at every row
+        begins = and_(Account.name_key >= key, Account.name_key < f"{key}\U0010ffff")
+    found = (Account.kind == kind, Account.disabled_at.is_(None), Account.deleted_at.is_(None))
+    rows = select(Account).where(begins, *found).order_by(Account.name_key).limit(limit)
+    count = session.scalar(select(func.count()).select_from(Account).where(begins, *found))
+    return session.scalars(rows).all(), count or 0
 
 
 def has_administrator(session: Session) -> bool:

@@ -11,6 +11,7 @@ from hub_server.api import (
     lfs_files,
     listings,
     people,
+    quicksearch,
     repos,
     resolve,
     system,
@@ -33,6 +34,7 @@ PARTS = (
     usage,
     aside,
     listings,
+    quicksearch,
     tags,
     info,  # last: `/api/models/{id}` takes what no other address took
     resolve,

@@ -34,6 +34,8 @@ _UNSPACED = (
     "\u1100-\u11ff\uac00-\ud7ff"
 )
 _RUN = re.compile(f"([{_UNSPACED}]+)")
+# Articles and endings that are no word of their own: somebody who types l'été means d'été as well.
+_ELIDED = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)|(?<=\w)['’]s\b", re.IGNORECASE)
 _JOINERS = "\u00ad\u200c\u200d\u2060"
 _OF_LETTERS = frozenset({0, 7, 8, 9})
 """Combining classes without which a letter is another: vowel signs, nukta, dakuten, virama."""
@@ -73,7 +75,7 @@ def query_words(text: str) -> tuple[str, ...]:
 
     One that ends in `*` stands for all that begin with what is before it.
     """
-    words = _cut(_folded(text[:LONGEST_QUERY]), query=True)
+    words = _cut(_folded(_ELIDED.sub(" ", text[:LONGEST_QUERY])), query=True)
     return tuple(islice(dict.fromkeys(words), MOST_ASKED))
 
 

@@ -23,7 +23,18 @@ from hub_server.catalog.spelling import changed, meant, nearest, recount, wrong
 from hub_server.catalog.visibility import visible
 from hub_server.db.tables.repos import Kind, Repo
 
-__all__ = ["Suggestion", "changed", "matching", "meant", "nearest", "recount", "suggest", "wrong"]
+__all__ = [
+    "Suggestion",
+    "changed",
+    "counts",
+    "matching",
+    "matching_all",
+    "meant",
+    "nearest",
+    "recount",
+    "suggest",
+    "wrong",
+]
 
 TRIGRAM = 3
 LONGEST = 2 * names.MAX_LENGTH + 1
@@ -104,6 +115,16 @@ def suggest(
         shown = visible(view, caller, [kind])
         ids += (matching_all(session, pieces) & shown)[-MOST_SORTED:]
     return _best(session, caller, ids, pieces, limit)
+
+
+def counts(
+    session: Session, sets: TagSets, caller: Caller, kinds: Sequence[Kind], typed: str
+) -> dict[Kind, int]:
+    """How many of each of these kinds `suggest` chooses from."""
+    pieces = _pieces(typed)
+    view = sets.at(session)
+    found = matching_all(session, pieces)
+    return {kind: len(found & visible(view, caller, [kind])) for kind in kinds}
 
 
 def _pieces(typed: str) -> list[str]:

@@ -203,6 +203,7 @@ FOR_ALL = {
     "GET /api/{kinds:kinds}": "/api/models",
     "GET /api/{kinds:kinds}/facets": "/api/models/facets",
     "GET /api/models-tags-by-type": "/api/models-tags-by-type",
+    "GET /api/quicksearch": "/api/quicksearch",
     "GET /api/datasets-tags-by-type": "/api/datasets-tags-by-type",
     "GET /api/users/{name}/overview": "/api/users/{user}/overview",
     "GET /api/users/{name}/followers": "/api/users/{user}/followers",

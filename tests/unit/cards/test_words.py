@@ -29,6 +29,8 @@ JAPANESE = "このモデルは日本語の音声認識のために学習済み�
         ("MODÈLE", FRENCH),
         ("entités nommées", FRENCH),
         ("l'été", FRENCH),
+        ("qu’été d'Entités", FRENCH),
+        ("model's", "the model of"),
         ("entite\u0301s", FRENCH),
         ("모델", KOREAN),
         ("한국어 모델", KOREAN),

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
+import httpx
 from sqlalchemy import insert, text
 
-from bench.servers import memory
+from bench.served import EMPTY
+from bench.servers import BenchHub, hub, memory, proportional
 from bench.table import SCALE, Table, timed
 from hub_server import catalog
 from hub_server.accounts import ANONYMOUS, Caller
@@ -62,9 +65,12 @@ def main(table: Table, folder: Path) -> None:
 def _compare(table: Table, name: str, url: Callable[[int], str]) -> None:
     results = []
     for size in (int(size * SCALE) for size in SIZES):
-        with _filled(url(size), size) as filled:
+        place = url(size)
+        with _filled(place, size) as filled:
             table.head(f"the catalog: {size:,} models and {size // 5:,} datasets on {name}")
-            results.append(_measure(table, filled))
+            measured = _measure(table, filled)
+        with hub(HUB_DATABASE_URL=place) as live:
+            results.append(measured | _served(table, filled, live))
     small, large = results
     table.head(f"growth of p95 with ten times as many, on {name}")
     for what, figure in large.items():
@@ -273,6 +279,36 @@ def _caller(filled: Filled, chance: random.Random) -> Caller:
         return ANONYMOUS
     spaces = [chance.choice(filled.sample).row["namespace_id"] for _ in range(3)]
     return Caller(spaces[0], via="token", roles=dict.fromkeys(spaces[1:], "read"))
+
+
+def _served(table: Table, filled: Filled, live: BenchHub) -> Measured:
+    """Over HTTP, beside a route that does nothing."""
+    chance, found = random.Random(4), {}
+    asked = [_question(filled, chance, 2) for _ in range(100)]
+    words = [urlencode([("filter", tag) for tag in one.filters]) for one in asked]
+    pairs = [_pairs(chance.choice(filled.sample).record) for _ in range(100)]
+    with live.client() as client:
+        empty = _paths(client, [EMPTY] * 100)
+        for what, paths in (
+            ("/api/models with two filters", [f"/api/models?{one}&limit=30" for one in words]),
+            ("/models, the page, with a filter", [f"/models?{one}" for one in pairs]),
+        ):
+            found[what] = _paths(client, paths)
+            table.compare(f"{what}, p95", found[what], empty, "ms")
+        table.figure("the slower of both, p95", max(found.values()), "ms", target="≤ 60")
+    table.figure("memory of the server", proportional(live.pid) / 1e6, "MB", target="≤ 300")
+    return found
+
+
+def _pairs(record: IndexRecord) -> str:
+    shown = [tag for tag in record.typed_tags if tag.type in SIDE_BAR]
+    return urlencode([(tag.type, tag.name) for tag in shown[:1]])
+
+
+def _paths(client: httpx.Client, paths: Sequence[str]) -> float:
+    """Milliseconds, p95."""
+    took = sorted(timed(lambda path=path: client.get(path).raise_for_status()) for path in paths)
+    return took[int(len(took) * 0.95)]
 
 
 def _cursor(table: Table, filled: Filled) -> None:

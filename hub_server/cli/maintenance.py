@@ -9,7 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.exc import DBAPIError
 
-from hub_server import repos
+from hub_server import catalog, repos
 from hub_server.cli.base import EXPECTED, with_settings
 from hub_server.cli.packs import hub_of
 from hub_server.cli.results import day
@@ -170,8 +170,9 @@ def _duration(option: str, text: str, default: timedelta) -> timedelta:
 @click.command("reindex")
 @repo_option
 @click.option("--anew", is_flag=True, help="From the first, even if a run was interrupted.")
+@click.option("--bits", is_flag=True, help="Only sets and counts, from the tags that are known.")
 @with_settings
-def reindex_command(settings: Settings, named: str | None, anew: bool) -> None:
+def reindex_command(settings: Settings, named: str | None, anew: bool, bits: bool) -> None:
     """Read the cards and files of all repositories again, for listings and searches.
 
     An interrupted run goes on where it was. Repositories that could not be read go to stdout;
@@ -182,6 +183,9 @@ def reindex_command(settings: Settings, named: str | None, anew: bool) -> None:
         click.echo(f"{name}\t{reason}")
 
     with hub_of(settings) as hub:
+        if bits:
+            _say(f"reindex: {catalog.rebuild_sets(hub.database)} sets made anew")
+            return
         if named:
             repo = _repository(hub.database, named)
             done = reindex_one(hub, repo.id, f"{repo.kind}/{repo.full_name}", failed)

@@ -17,7 +17,7 @@ import click
 import uvicorn
 from sqlalchemy.orm import Session
 
-from hub_server import accounts
+from hub_server import accounts, upkeep
 from hub_server.blobs import open_store
 from hub_server.cli.base import connected, open_database, settings_from, with_settings
 from hub_server.cli.supervisor import Supervisor, end_with_parent
@@ -109,6 +109,7 @@ def worker(settings: Settings) -> None:
             held.enter_context(held_cache(database, settings.cache_folder))
             with database.write() as session:
                 _check_key(session, settings)
+                upkeep.plan_build(session)
         hub = build_hub(settings)
         _work(hub, make_worker(hub))
         hub.close()
@@ -172,6 +173,7 @@ def _prepare(settings: Settings, host: str, port: int, held: ExitStack) -> str:
         with database.write() as session:
             _check_key(session, settings)
             secret = accounts.ensure_setup_link(session)
+            upkeep.plan_build(session)
     shown = lan_address() if host in WILDCARDS else host
     own = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
     url = (settings.public_urls or [own])[0]

@@ -12,6 +12,7 @@ from hub_server.db import database_clock, now
 from hub_server.db.tables.git import Pack
 from hub_server.db.tables.objects import Upload
 from hub_server.db.tables.repos import Repo
+from hub_server.upkeep.catalog_rows import check_catalog
 from hub_server.upkeep.findings import Finding, Found, confirmed
 from hub_server.upkeep.large_files import check_large_files
 from hub_server.upkeep.looking import Look
@@ -68,6 +69,7 @@ def _everything(look: Look, scope: Scope) -> Iterator[Finding]:
         yield from check_xorbs(look, scope.repo_id)
         return
     yield from confirmed(lambda: check_rows(look, scope.kinds))
+    yield from confirmed(lambda: check_catalog(look))
     for repo_id in _repositories(look):
         yield from _repository(look, repo_id)
     yield from check_large_files(look)

@@ -3,14 +3,23 @@
 from datetime import timedelta
 
 import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from hub_server import catalog, jobs
 from hub_server.contents import Hub
-from hub_server.jobs import Handler
+from hub_server.db.facts import read_fact, write_fact
+from hub_server.db.tables.repos import Repo
+from hub_server.jobs import Finish, Handler
 from hub_server.upkeep.collecting import GRACE, Doomed, Plan, collect
+from hub_server.upkeep.reindexing import reindex_all
 
 log = structlog.get_logger("hub.upkeep")
 
 COLLECT = "upkeep.gc"
+BUILD = "catalog.build"
+BUILT = "catalog-built"
+"""The fact that says that every repository there is has been indexed once."""
 
 
 def plan_of(hub: Hub) -> Plan:
@@ -19,8 +28,30 @@ def plan_of(hub: Hub) -> Plan:
 
 
 def handlers(hub: Hub) -> dict[str, Handler]:
-    """`upkeep.gc` is to run once a day."""
-    return {COLLECT: lambda _: _collect(hub)}
+    """`upkeep.gc` is to run once a day, `catalog.build` once in the life of a hub."""
+    return {COLLECT: lambda _: _collect(hub), BUILD: lambda _: _build(hub)}
+
+
+def plan_build(session: Session) -> None:
+    """At the start of a hub: what an earlier release has left without an index gets one."""
+    if read_fact(session, BUILT) is not None:
+        return
+    if session.scalar(select(Repo.id).limit(1)) is None:
+        write_fact(session, BUILT, "")
+    else:
+        jobs.enqueue(session, BUILD, key="build")
+
+
+def _build(hub: Hub) -> Finish:
+    """From rows, which is soon done, then from cards."""
+    catalog.follow_all(hub.database)
+    reindex_all(
+        hub,
+        anew=False,
+        tell=lambda words: log.info("catalog", done=words),
+        failed=lambda name, reason: log.warning("card not read", repo=name, reason=reason),
+    )
+    return lambda session: write_fact(session, BUILT, "")
 
 
 def _collect(hub: Hub) -> None:

@@ -16,13 +16,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, inspect, select, update
 from sqlalchemy.exc import DBAPIError
 
 from hub_server.blobs import BlobMissing, BlobStore, DigestMismatch, FileStore, SizeMismatch
 from hub_server.db import Database
 from hub_server.db.schema import Schema, SchemaError
 from hub_server.db.tables.accounts import BrowserSession, OneTimeLink
+from hub_server.db.tables.catalog import CatalogClock
 from hub_server.db.tables.jobs import Fact
 from hub_server.errors import Conflict, Unavailable
 from hub_server.faults import point
@@ -275,6 +276,7 @@ def _bring_rows(
             done.key = _settle_key(connection, manifest, keys)
             done.epoch = _next_epoch(connection)
             _end_xet_caches(connection)
+            _begin_catalog_epoch(connection)
             point("restore.filled")
     except DBAPIError as failure:
         said = str(failure.orig).strip().splitlines()[0]
@@ -307,3 +309,9 @@ def _end_xet_caches(connection: Connection) -> None:
     another address they begin anew; the hub takes the one that it finds here."""
     connection.execute(delete(Fact).where(Fact.name == XET_EPOCH))
     connection.execute(insert(Fact).values(name=XET_EPOCH, value=secrets.token_hex(4)))
+
+
+def _begin_catalog_epoch(connection: Connection) -> None:
+    """What any process remembers of the catalog's sets is of another history."""
+    if inspect(connection).has_table(CatalogClock.__tablename__):
+        connection.execute(update(CatalogClock).values(epoch=secrets.token_hex(8)))

@@ -196,7 +196,8 @@ def test_filters(client: httpx.Client, shelf: dict[str, Any]) -> None:
     assert found("pipeline_tag=image-classification") == {"image"}
     assert found("filter=fill-mask") == {"mask"}
     assert found("search=PLAIN") == {"plain"}
-    assert found("search=1&search=image") == {"image"}
+    assert found("search=IMAG&search=age") == {"image"}
+    assert found("search=image&search=plain") == set()
     assert found("search=%25") == set()
     assert found("search=_") == set()
     assert found("gated=true") == set()
@@ -207,12 +208,31 @@ def test_filters(client: httpx.Client, shelf: dict[str, Any]) -> None:
     assert found("trained_dataset=squad") == set()
 
 
+def test_facets(client: httpx.Client, shelf: dict[str, Any]) -> None:
+    query = f"author={shelf['user'].name}&filter=license:mit"
+    facets = client.get(f"/api/models/facets?{query}").json()
+    assert facets["license"] == [
+        {"id": "license:mit", "label": "MIT", "type": "license", "count": 2}
+    ]
+    assert [word["id"] for word in facets["language"]] == ["fr"]
+    for words in facets.values():
+        for word in words:
+            found = client.get(f"/api/models?{query}&limit=1&filter={word['id']}")
+            assert found.headers["x-total-count"] == str(word["count"]), word
+    assert client.get(f"/api/models/facets?{query}&types=language").json().keys() == {"language"}
+    assert client.get("/api/models/facets?types=public").status_code == 400
+    assert client.get("/api/models?num_parameters=lots").status_code == 400
+    many = "&".join(f"filter=t{number}" for number in range(1001))
+    assert client.get(f"/api/models?{many}").status_code == 400
+
+
 def test_order_and_pages(client: httpx.Client, hub: LiveHub, shelf: dict[str, Any]) -> None:
     query = f"/api/models?author={shelf['user'].name}"
     newest = ids(client.get(f"{query}&sort=createdAt&direction=-1"))
     assert newest == [shelf["plain"], shelf["image"], shelf["mask"]]
-    for sort in ("lastModified", "likes", "downloads", "trendingScore", "nonsense"):
-        assert len(ids(client.get(f"{query}&sort={sort}"))) == 3
+    for sort in ("lastModified", "likes", "downloads", "trendingScore", "num_parameters"):
+        whole = client.get(f"{query}&sort={sort}")
+        assert len(ids(whole)) == int(whole.headers["x-total-count"]) == 3
         answer = client.get(f"{query}&sort={sort}&limit=1")
         found = ids(answer)
         while "next" in answer.links:
@@ -222,7 +242,11 @@ def test_order_and_pages(client: httpx.Client, hub: LiveHub, shelf: dict[str, An
             answer = client.get(url)
             found += ids(answer)
         assert sorted(found) == sorted(newest), sort
-    for wrong in ("limit=x", "cursor=x", "limit=-1"):
+    refused = client.get(f"{query}&sort=nonsense")
+    assert (refused.status_code, '"likes"|' in refused.text.replace("\\", "")) == (400, True)
+    other = client.get(f"{query}&limit=1").links["next"]["url"].partition("cursor=")[2]
+    cursors = ("x", "WzEsMl0", "WzEsMiwiIl0", f"{other}&sort=likes", f"{other}&filter=fr")
+    for wrong in ("limit=x", "limit=-1", *(f"cursor={cursor}" for cursor in cursors)):
         assert client.get(f"{query}&{wrong}").status_code == 400
     assert client.get(f"{query}&limit=0").is_success
 
@@ -266,7 +290,9 @@ def test_spaces_by_what_they_use(ada: LiveUser, client: httpx.Client) -> None:
 def test_vocabularies(client: httpx.Client) -> None:
     models = client.get("/api/models-tags-by-type").json()
     assert {"library", "language", "license", "pipeline_tag"} <= set(models)
-    assert {"id": "license:mit", "label": "MIT", "type": "license"} in models["license"]
+    (mit,) = (word for word in models["license"] if word["id"] == "license:mit")
+    assert (mit["label"], mit["type"]) == ("MIT", "license")
+    assert mit["count"] == len(ids(client.get("/api/models?filter=license:mit")))
     datasets = client.get("/api/datasets-tags-by-type").json()
     assert {"size_categories", "task_categories", "task_ids", "language"} <= set(datasets)
     assert client.get("/api/tasks").json()["fill-mask"]["label"] == "Fill-Mask"

@@ -1,7 +1,9 @@
 """Numbers, sizes and times as each language writes them. Times are aware datetimes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -22,6 +24,11 @@ def number_in(language: Language, value: int) -> str:
     return str(format_decimal(value, locale=LOCALES[language]))
 
 
+@cache
+def _languages(locale: str) -> Mapping[str, str]:
+    return dict(Locale.parse(locale).languages)
+
+
 @dataclass(frozen=True)
 class Formats:
     """The filters of the templates in one language."""
@@ -33,6 +40,8 @@ class Formats:
         return LOCALES[self.catalog.language]
 
     def number(self, value: float) -> str:
+        if isinstance(value, int) and 0 <= value < STEP:
+            return str(value)  # as every language writes it, and lists write it often
         return str(format_decimal(value, locale=self.locale))
 
     def compact(self, value: int) -> str:
@@ -81,5 +90,5 @@ class Formats:
 
     def language_name(self, code: str) -> str:
         """`fr` as a word, capitalized as a label; the code itself when nobody has a name for it."""
-        name = Locale.parse(self.locale).languages.get(code.lower().replace("-", "_"))
+        name = _languages(self.locale).get(code.lower().replace("-", "_"))
         return name[:1].upper() + name[1:] if name else code

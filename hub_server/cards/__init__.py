@@ -7,10 +7,11 @@ from hub_server.cards import gguf, safetensors, vocabulary, weights
 from hub_server.cards.checking import Kind, is_repo_id
 from hub_server.cards.front_matter import Card, read_card
 from hub_server.cards.gguf import GgufHeader, HeaderCut
+from hub_server.cards.listing import Listing, Tensor
 from hub_server.cards.markdown.code import highlight, lexer_for
 from hub_server.cards.markdown.links import LinkBase
 from hub_server.cards.markdown.rendering import RenderedCard, render
-from hub_server.cards.markdown.rewriting import Heading, Labels
+from hub_server.cards.markdown.rewriting import Heading, ImagePolicy, Labels
 from hub_server.cards.problems import Problem
 from hub_server.cards.query_files import has_query_file, is_query_file
 from hub_server.cards.record import IndexRecord, index_record, wanted_files
@@ -25,14 +26,17 @@ __all__ = [
     "GgufHeader",
     "HeaderCut",
     "Heading",
+    "ImagePolicy",
     "IndexRecord",
     "Kind",
     "Labels",
     "LinkBase",
+    "Listing",
     "Problem",
     "RenderedCard",
     "Report",
     "Tag",
+    "Tensor",
     "Weights",
     "gguf",
     "has_query_file",

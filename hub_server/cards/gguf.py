@@ -5,9 +5,12 @@ of them), then a line for each tensor. All lengths are the writer's word: each i
 the bytes that are there before anything is made of it.
 """
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import Any
+
+from hub_server.cards.listing import Listing, Tensor
 
 MAX_HEADER = 24_000_000
 MAX_KEYS = 10_000
@@ -21,6 +24,13 @@ _STRING, _ARRAY = 8, 9
 _FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q"}
 _FORMATS[12] = "d"
 _WIDTHS = {kind: struct.calcsize("<" + letter) for kind, letter in _FORMATS.items()}
+
+
+_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1"}
+_TYPES |= {10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K", 16: "IQ2_XXS"}
+_TYPES |= {17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S"}
+_TYPES |= {23: "IQ4_XS", 24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M"}
+_TYPES |= {30: "BF16", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4"}
 
 
 class HeaderCut(Exception):
@@ -64,6 +74,16 @@ def read_gguf(data: bytes, size: int) -> GgufHeader | None:
         return None
 
 
+def read_listing(data: bytes, size: int) -> Listing | None:
+    """Every tensor with its type and shape, and all keys; as `read_gguf` otherwise."""
+    if data[:4] != _MAGIC[: len(data)]:
+        return None
+    try:
+        return _Lister(data).listing(size)
+    except _NotGguf:
+        return None
+
+
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -71,7 +91,8 @@ class _Reader:
         self._order = "<"
         self._length = "Q"
 
-    def header(self, size: int) -> GgufHeader:
+    def _counts(self) -> tuple[int, int]:
+        """Numbers of tensors and of keys."""
         version = self._number("I")
         if version not in _VERSIONS:
             self._order, version = ">", int.from_bytes(version.to_bytes(4, "little"), "big")
@@ -81,8 +102,12 @@ class _Reader:
         tensors, keys = self._number(self._length), self._number(self._length)
         if tensors > MAX_TENSORS or keys > MAX_KEYS:
             raise _NotGguf
+        return tensors, keys
+
+    def header(self, size: int) -> GgufHeader:
+        tensors, keys = self._counts()
         values = dict(self._pair() for _ in range(keys))
-        total = sum(self._tensor() for _ in range(tensors))
+        total = sum(self._tensor().values for _ in range(tensors))
         if total > size * 8:  # no type takes less than a bit
             raise _NotGguf
         architecture = _text(values.get("general.architecture"), 100)
@@ -118,17 +143,16 @@ class _Reader:
         return key, self._value(self._number("I"))
 
     def _value(self, kind: int, depth: int = 0) -> Any:
-        """A plain value; lists are passed over."""
+        """A plain value; lists are passed over and told by their length."""
         if kind == _STRING:
             return self._string()
         if kind == _ARRAY:
-            self._array(depth + 1)
-            return None
+            return self._array(depth + 1)
         if kind not in _FORMATS:
             raise _NotGguf
         return self._number(_FORMATS[kind])
 
-    def _array(self, depth: int) -> None:
+    def _array(self, depth: int) -> range:
         kind, count = self._number("I"), self._number(self._length)
         if depth > _MAX_DEPTH:
             raise _NotGguf
@@ -140,6 +164,7 @@ class _Reader:
             self._least(count, 1)
             for _ in range(count):
                 self._value(kind, depth)
+        return range(count)
 
     def _strings(self, count: int) -> None:
         """Pass over as many strings; a vocabulary has hundreds of thousands."""
@@ -160,17 +185,39 @@ class _Reader:
         if count * width > MAX_HEADER:
             raise _NotGguf
 
-    def _tensor(self) -> int:
-        """The number of values in the next tensor."""
-        self._string()
+    def _tensor(self) -> Tensor:
+        name = self._string()
         dimensions = self._number("I")
         if dimensions > _MAX_DIMENSIONS:
             raise _NotGguf
-        total = 1
-        for _ in range(dimensions):
-            total *= self._number(self._length)
-        self._skip(12)  # its type, and where it stands
-        return total
+        shape = tuple(self._number(self._length) for _ in range(dimensions))
+        kind = self._number("I")
+        self._number("Q")  # where it stands
+        return Tensor(
+            name.decode("utf-8", "replace"),
+            _TYPES.get(kind) or f"type {kind}",
+            shape,
+            math.prod(shape),
+        )
+
+
+class _Lister(_Reader):
+    def listing(self, size: int) -> Listing:
+        tensors, keys = self._counts()
+        values = [self._pair() for _ in range(keys)]
+        found = tuple(self._tensor() for _ in range(tensors))
+        if sum(tensor.values for tensor in found) > size * 8:
+            raise _NotGguf
+        return Listing("GGUF", found, tuple((key, _shown(value)) for key, value in values))
+
+
+def _shown(value: Any) -> str:
+    """A value as text; of a list, which may be a vocabulary, how long it is."""
+    if isinstance(value, bytes):
+        return value[:MAX_TEXT].decode("utf-8", "replace").replace("\x00", "�")
+    if isinstance(value, range):
+        return f"[{len(value):,}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _text(value: Any, limit: int) -> str | None:

@@ -8,6 +8,8 @@ import re
 import struct
 from typing import Any
 
+from hub_server.cards.listing import Listing, Tensor
+
 LENGTH = 8
 MAX_HEADER = 8_000_000
 MAX_INDEX = 16_000_000
@@ -43,6 +45,23 @@ def parameters(header: bytes, size: int) -> dict[str, int] | None:
         room -= length
         counts[kind] = counts.get(kind, 0) + values
     return counts if counts and room >= 0 and len(counts) <= _MAX_TYPES else None
+
+
+def listing(header: bytes, size: int) -> Listing | None:
+    """Every tensor in the order of the file, and the writer's words; None as for `parameters`."""
+    tensors = _json_map(header[LENGTH:])
+    if tensors is None or parameters(header, size) is None:
+        return None
+    words = tensors.pop("__metadata__", None)
+    found = sorted(tensors.items(), key=lambda pair: pair[1]["data_offsets"][0])
+    return Listing(
+        "safetensors",
+        tuple(
+            Tensor(name, tensor["dtype"], tuple(tensor["shape"]), product(tensor["shape"]) or 0)
+            for name, tensor in found
+        ),
+        tuple((key, str(value)) for key, value in words.items()) if isinstance(words, dict) else (),
+    )
 
 
 def shards(index: bytes) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from hub_server.contents.lfs_files import (
     LfsFile,
     delete_lfs_files,
     list_lfs_files,
-    stored_as_chunks,
+    present_files,
 )
 from hub_server.contents.listing import (
     MOST_PATHS,
@@ -70,6 +70,7 @@ from hub_server.contents.snapshots import (
     resolve,
     snapshot,
 )
+from hub_server.contents.weights import tensors_in
 
 __all__ = [
     "MOST_PATHS",
@@ -139,6 +140,7 @@ __all__ = [
     "one_commit",
     "open_file",
     "paths_info",
+    "present_files",
     "preupload",
     "prune_rules",
     "push_target",
@@ -148,7 +150,7 @@ __all__ = [
     "resolve_file",
     "set_default_branch",
     "snapshot",
-    "stored_as_chunks",
     "super_squash",
+    "tensors_in",
     "tree_page",
 ]

@@ -42,12 +42,14 @@ class LfsPage:
     after: int | None
 
 
-def stored_as_chunks(
+def present_files(
     hub: Hub, session: Session, repo: ContentFacts, oids: Collection[str]
 ) -> Mapping[str, str]:
-    """The file hash of each of these that is stored as chunks; no statement for none."""
+    """Those of the oids that are the repository's, each with its file hash where it is stored as
+    chunks, else ""; no statement for none.
+    """
     linked = hub.objects.is_linked(session, repo.id, oids)
-    return {oid: info.xet for oid, info in linked.items() if info.xet}
+    return {oid: info.xet or "" for oid, info in linked.items()}
 
 
 def list_lfs_files(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from hub_server.cards import GgufHeader, HeaderCut, Weights, gguf, safetensors, weights
+from hub_server.cards import GgufHeader, HeaderCut, Listing, Weights, gguf, safetensors, weights
 from hub_server.contents.memory import Recent, TensorFacts
 from hub_server.contents.snapshots import Snapshot
 from hub_server.errors import HubError
@@ -32,6 +32,15 @@ def weights_of(snapshot: Snapshot, files: Sequence[str]) -> Weights:
     except HubError as failure:
         log.warning("weights not read", repo=snapshot.repo_id, reason=str(failure))
         return weights.NO_WEIGHTS
+
+
+def tensors_in(snapshot: Snapshot, path: str) -> Listing | None:
+    """Every tensor of one file; None where it has no header that can be read.
+
+    Raises EntryNotFound, or what the store says.
+    """
+    is_gguf = path.lower().endswith(".gguf")
+    return _once(snapshot, path, snapshot.memory.listings, _read_keys if is_gguf else _read_names)
 
 
 def _safetensors(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | None:
@@ -75,14 +84,23 @@ def _tensors(snapshot: Snapshot, path: str) -> TensorFacts:
 
 
 def _read_tensors(snapshot: Snapshot, path: str) -> TensorFacts:
-    size = snapshot.size(path)
-    header = snapshot.part(path, 0, FIRST)
-    end = safetensors.header_end(header, size)
-    if end is None:
+    header = _header(snapshot, path)
+    if not header:
         return NO_TENSORS
+    return TensorFacts(len(header), safetensors.parameters(header, snapshot.size(path)) or {})
+
+
+def _read_names(snapshot: Snapshot, path: str) -> Listing | None:
+    return safetensors.listing(_header(snapshot, path), snapshot.size(path))
+
+
+def _header(snapshot: Snapshot, path: str) -> bytes:
+    """Of a safetensors file up to its end; empty where there is none."""
+    header = snapshot.part(path, 0, FIRST)
+    end = safetensors.header_end(header, snapshot.size(path)) or 0
     if end > len(header):
         header += snapshot.part(path, len(header), end - len(header))
-    return TensorFacts(end, safetensors.parameters(header[:end], size) or {})
+    return header[:end]
 
 
 def _gguf(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | None:
@@ -95,13 +113,21 @@ def _gguf_header(snapshot: Snapshot, path: str) -> GgufHeader:
 
 
 def _read_gguf(snapshot: Snapshot, path: str) -> GgufHeader:
+    return _stepwise(snapshot, path, gguf.read_gguf) or NO_GGUF
+
+
+def _read_keys(snapshot: Snapshot, path: str) -> Listing | None:
+    return _stepwise(snapshot, path, gguf.read_listing)
+
+
+def _stepwise(snapshot: Snapshot, path: str, read: Callable[[bytes, int], T | None]) -> T | None:
     """Vocabularies make some headers long: the first bytes first, then more of them."""
     size, data = snapshot.size(path), b""
     for step in STEPS:
         data += snapshot.part(path, len(data), step - len(data))
         try:
-            return gguf.read_gguf(data, size) or NO_GGUF
+            return read(data, size)
         except HeaderCut:
             if len(data) < step:
                 break
-    return NO_GGUF
+    return None

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from hub_server import cards, catalog, contents, repos, usage
 from hub_server.accounts import Caller, can_admin, can_read, can_write, users
-from hub_server.cards import Card, Labels, LinkBase, Problem, RenderedCard
+from hub_server.cards import Card, ImagePolicy, Labels, LinkBase, Problem, RenderedCard
 from hub_server.contents import README, Snapshot
 from hub_server.db.tables.repos import Repo
 from hub_server.edge import CurrentCaller, ReadSession, TheHub, VisibleRepo
@@ -130,9 +130,18 @@ def _shown(problems: tuple[Problem, ...]) -> tuple[CardProblem, ...]:
 
 
 def rendered_card(
-    request: Request, repo: Repo, markdown: str, revision: str = "", folder: str = ""
+    request: Request,
+    repo: Repo,
+    markdown: str,
+    revision: str = "",
+    folder: str = "",
+    *,
+    seconds: float | None = None,
 ) -> RenderedCard:
-    """Markdown of a file of the repository as safe HTML, its links resolved at the revision."""
+    """Markdown of a file of the repository as safe HTML, its links resolved at the revision.
+
+    With `seconds`, which it may cost, it is a part of something larger and not remembered.
+    """
     origin, settings = request.state.origin, request.app.state.hub.settings
     at = revision or repo.default_branch
     base = LinkBase(
@@ -143,15 +152,17 @@ def rendered_card(
         root=origin.prefix,
         origins=tuple(dict.fromkeys((origin.own, origin.base_url))),
     )
-    return _rendered(markdown, base, settings.card_images, _labels(catalog_of(request)))
+    images: ImagePolicy = "allow" if settings.card_images == "allow" else "block"
+    labels = _labels(catalog_of(request))
+    if seconds is not None:
+        return cards.render(markdown, base=base, images=images, labels=labels, seconds=seconds)
+    return _rendered(markdown, base, images, labels)
 
 
 @lru_cache(maxsize=64)
-def _rendered(markdown: str, base: LinkBase, images: str, labels: Labels) -> RenderedCard:
+def _rendered(markdown: str, base: LinkBase, images: ImagePolicy, labels: Labels) -> RenderedCard:
     """A card is shown far more often than it changes, and may cost a second."""
-    return cards.render(
-        markdown, base=base, images="allow" if images == "allow" else "block", labels=labels
-    )
+    return cards.render(markdown, base=base, images=images, labels=labels)
 
 
 def _labels(words: Catalog) -> Labels:

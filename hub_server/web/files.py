@@ -4,36 +4,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from markupsafe import Markup
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from hub_server import cards, contents, repos
+from hub_server import contents, repos
 from hub_server.accounts import Caller
 from hub_server.contents import Hub, TreeEntry
 from hub_server.edge import CurrentCaller, ReadableRepo, ReadSession, TheHub
 from hub_server.errors import EntryNotFound
 from hub_server.git import Entry
 from hub_server.lfs import Pointer
-from hub_server.web.cards import rendered_card, repo_head
+from hub_server.web.cards import repo_head
 from hub_server.web.commits import commit_lines
+from hub_server.web.looking import looked_at
 from hub_server.web.places import Place, address, crumbs, find_place, quoted, revisions
 from hub_server.web.rendering import render, see_other
-from hub_server.web.translation import mark
 from hub_server.web.views import files as views
 from hub_server.web.views.shared import CommitLine
 
 router = APIRouter(include_in_schema=False)
 PAGE = 500
-TEXT_LIMIT = 2_000_000
-SNIFFED = 8000
 LINK = 0o120000
-PICTURES = frozenset({"png", "jpg", "jpeg", "gif", "webp", "avif", "bmp"})
-SOUNDS = frozenset({"wav", "mp3", "flac", "ogg", "m4a"})
-FILMS = frozenset({"mp4", "webm", "mov"})
-MARKDOWN = frozenset({"md", "markdown"})
-TOO_LONG = mark("Shown without colours, because it is very long.")
-TOO_LARGE = mark("This file is too large to be shown here.")
 
 
 @router.get("/{repo:repo}/tree/{rest:rawrest}")
@@ -61,7 +52,7 @@ def show_file(
         raise EntryNotFound(commit=place.snapshot.commit)
     if entry.is_tree:
         return see_other(request, address(repo, "tree", place.revision, place.path))
-    view = _looked_at(request, _file(hub, session, caller, place, entry), place, entry)
+    view = looked_at(request, _file(hub, session, caller, place, entry), place, entry)
     return render(request, "files/file.html", view)
 
 
@@ -92,12 +83,12 @@ def _rows(
     commits = {entry.last_commit.id: entry.last_commit for entry in entries if entry.last_commit}
     lines = {line.id: line for line in commit_lines(session, place.repo, list(commits.values()))}
     large = [entry.lfs.oid for entry in entries if entry.lfs]
-    chunked = contents.stored_as_chunks(hub, session, place.repo, large)
-    return tuple(_row(place, entry, lines, chunked) for entry in entries)
+    present = contents.present_files(hub, session, place.repo, large)
+    return tuple(_row(place, entry, lines, present) for entry in entries)
 
 
 def _row(
-    place: Place, entry: TreeEntry, lines: dict[str, CommitLine], chunked: Mapping[str, str]
+    place: Place, entry: TreeEntry, lines: dict[str, CommitLine], present: Mapping[str, str]
 ) -> views.FileRow:
     is_folder, is_file = entry.type == "directory", entry.type == "file"
     page = "tree" if is_folder else "blob"
@@ -109,7 +100,7 @@ def _row(
         download_url=_download(place, entry.exact) if is_file else None,
         commit=lines.get(entry.last_commit.id) if entry.last_commit else None,
         is_lfs=entry.lfs is not None,
-        is_xet=entry.lfs is not None and entry.lfs.oid in chunked,
+        is_xet=entry.lfs is not None and bool(present.get(entry.lfs.oid)),
         is_link=entry.mode == LINK,
         is_submodule=entry.type == "submodule",
     )
@@ -132,7 +123,7 @@ def _file(hub: Hub, session: Session, caller: Caller, place: Place, entry: Entry
     pointer = found.pointer if found else None
     size = pointer.size if pointer else found.size if found else 0
     row = views.FileRow(place.name, "", is_lfs=pointer is not None)
-    chunked = contents.stored_as_chunks(hub, session, repo, [pointer.oid] if pointer else [])
+    present = contents.present_files(hub, session, repo, [pointer.oid] if pointer else [])
     return views.FilePage(
         repo=repo_head(repo, caller),
         revisions=revisions(hub, session, place, "blob"),
@@ -148,56 +139,15 @@ def _file(hub: Hub, session: Session, caller: Caller, place: Place, entry: Entry
         permanent_url=address(repo, "blob", place.snapshot.commit, path),
         is_lfs=pointer is not None,
         is_pickle=row.is_pickle,
-        lfs=_lfs_facts(pointer, found.size, chunked) if pointer and found else None,
+        lfs=_lfs_facts(pointer, found.size, present) if pointer and found else None,
     )
 
 
-def _lfs_facts(pointer: Pointer, pointer_size: int, chunked: Mapping[str, str]) -> views.LfsFacts:
-    return views.LfsFacts(pointer.oid, pointer.size, pointer_size, chunked.get(pointer.oid, ""))
-
-
-def _looked_at(
-    request: Request, view: views.FilePage, place: Place, entry: Entry
-) -> views.FilePage:
-    """The same with what can be shown of the file."""
-    kind = views.suffix(view.name)
-    if entry.is_link:
-        target = place.snapshot.text(place.path, limit=SNIFFED) or ""
-        return replace(view, look="link", link_target=target)
-    for suffixes, look in ((PICTURES, "image"), (SOUNDS, "audio"), (FILMS, "video")):
-        if kind in suffixes and view.size:
-            return replace(view, look=look)  # type: ignore[arg-type]
-    if view.is_lfs or entry.is_submodule:
-        return view
-    return _read(request, view, place, kind)
-
-
-def _read(request: Request, view: views.FilePage, place: Place, kind: str) -> views.FilePage:
-    data = place.snapshot.read(place.path, limit=TEXT_LIMIT)
-    if data is None:
-        return replace(view, why=TOO_LARGE)
-    if not data:
-        return replace(view, look="empty")
-    if b"\0" in data[:SNIFFED]:
-        return view
-    text = data.decode("utf-8", "replace")
-    here = address(place.repo, "blob", place.revision, place.path)
-    if kind in MARKDOWN:
-        view = replace(view, rendered_url=here, source_url=f"{here}?plain=1")
-        if request.query_params.get("plain") != "1":
-            return replace(view, look="markdown", rendered=_markdown(request, place, text))
-    return _text(view, text)
-
-
-def _markdown(request: Request, place: Place, text: str) -> Markup:
-    body = cards.read_card(text).body
-    shown = rendered_card(request, place.repo, body, place.revision, place.folder)
-    return Markup(shown.html)  # noqa: S704 - sanitised by cards
-
-
-def _text(view: views.FilePage, text: str) -> views.FilePage:
-    lines = cards.highlight(text, view.name)
-    if lines is None:
-        return replace(view, look="plain", text=text, why=TOO_LONG)
-    safe = tuple(Markup(line) for line in lines)  # noqa: S704 - escaped by cards
-    return replace(view, look="text", lines=safe)
+def _lfs_facts(pointer: Pointer, pointer_size: int, present: Mapping[str, str]) -> views.LfsFacts:
+    return views.LfsFacts(
+        pointer.oid,
+        pointer.size,
+        pointer_size,
+        present.get(pointer.oid, ""),
+        is_gone=pointer.oid not in present,
+    )

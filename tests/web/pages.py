@@ -1,42 +1,33 @@
 """Every page with sample data, as the tests, the screenshots and axe see them."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from markupsafe import Markup
-
+from hub_server.web import filters
 from hub_server.web.translation import LANGUAGES, NAMES, Language
 from hub_server.web.views import (
     api,
     card,
-    commits,
     errors,
-    files,
     home,
     lists,
     organizations,
     patterns,
     profiles,
     repos,
+    search,
     settings,
     sign_in,
 )
 from hub_server.web.views.page import THEMES, Link, Page, Person, Theme
-from hub_server.web.views.shared import Crumb, Pager, RepoHead, RepoRow, Revisions
+from hub_server.web.views.shared import Choice, Pager, RepoHead, RepoRow
+from tests.web import file_pages
+from tests.web.file_pages import CARD, MODEL
 
 NOW = datetime.now(UTC)
 SAMPLES = patterns.samples()
 ADA = Person("ada", "/ada", full_name="Ada")
 CLASS = Person("class-2026", "/class-2026", is_org=True)
 
-MODEL = RepoHead(
-    "model",
-    "ada/tiny-ner",
-    "/ada/tiny-ner",
-    "/ada/tiny-ner/tree/main",
-    settings_url="/ada/tiny-ner/settings",
-    chips=SAMPLES.repo.chips,
-)
 DATASET = RepoHead(
     "dataset",
     "class-2026/weather-of-two-cities",
@@ -46,31 +37,46 @@ DATASET = RepoHead(
     gated=True,
     pretty_name="Weather of two cities",
 )
-MAIN = Revisions(
-    "main",
-    True,
-    (("main", "/ada/tiny-ner/tree/main"), ("try-lower-lr", "/ada/tiny-ner/tree/try-lower-lr")),
-    (("v1.0", "/ada/tiny-ner/tree/v1.0"),),
+SORTS = tuple(Choice(name, label) for name, (_, label) in filters.SORTS.items())
+TASKS = (
+    lists.Filter("pipeline_tag", "token-classification", "Token classification", 1204, True),
+    lists.Filter("pipeline_tag", "fill-mask", "Fill mask", 166),
 )
-CARD = Markup(
-    '<h1 id="user-content-tiny">Tiny NER</h1><p>Finds <strong>names</strong> of people in '
-    '<a href="#">short texts</a>.</p><h2>How to use</h2><pre tabindex="0"><code>'
-    '<span class="syn-k">from</span> transformers <span class="syn-k">import</span> pipeline\n'
-    "</code></pre><h2>Scores</h2>"
-    '<div class="scroll" tabindex="0" role="region" aria-label="Table 1"><table>'
-    "<thead><tr><th>Set</th>"
-    "<th>F1</th></tr></thead><tbody><tr><td>dev</td><td>91.3</td></tr></tbody></table></div>"
+CODES = tuple(lists.Filter("language", code, code, 9) for code in ("en", "fr", "ko", "pt-BR"))
+GROUPS = (
+    lists.FilterGroup("pipeline_tag", "Task", (lists.FilterPart("Natural language", TASKS),)),
+    lists.FilterGroup(
+        "language",
+        "Language",
+        (lists.FilterPart("", CODES[:2]),),
+        (lists.FilterPart("", CODES[2:]),),
+        more=2,
+        rarer=3,
+        findable=True,
+    ),
+    lists.FilterGroup("license", "Licence", (), is_open=False),
 )
-FILE = {
-    "repo": MODEL,
-    "revisions": MAIN,
-    "crumbs": (Crumb("tiny-ner", "/ada/tiny-ner/tree/main"),),
-    "last_commit": SAMPLES.commits[0],
-    "history_url": "/ada/tiny-ner/commits/main/x",
-    "raw_url": "/ada/tiny-ner/raw/main/x",
-    "download_url": "/ada/tiny-ner/resolve/main/x?download=true",
-    "permanent_url": "/ada/tiny-ner/blob/4f1c09a/x",
-}
+FOUND = search.SearchPage(
+    "ner",
+    (
+        search.FoundRepos(
+            "model",
+            1204,
+            "/models?search=ner",
+            (
+                search.FoundRepo("ada/tiny-ner", "/ada/tiny-ner"),
+                search.FoundRepo("class-2026/ner", "/class-2026/ner", private=True),
+            ),
+        ),
+    ),
+    (ADA, CLASS),
+    in_texts="/models?text=ner",
+)
+ACTIVE = (
+    lists.ActiveFilter("pipeline_tag", "token-classification", "Token classification", "/models"),
+    lists.ActiveFilter("at_least", "1000000", "", "/models", 10**6),
+    lists.ActiveFilter("search", "ner", "ner", "/models"),
+)
 
 
 def page(
@@ -113,7 +119,7 @@ def views() -> dict[str, tuple[str, object]]:
         **_front(),
         **_doors(),
         **_repos(),
-        **_files(),
+        **file_pages.views(),
         **_own(),
         "patterns": ("patterns/patterns.html", SAMPLES),
         "api": ("api/api.html", _api()),
@@ -158,18 +164,44 @@ def _front() -> dict[str, tuple[str, object]]:
         "home-empty-anonymous": ("home/empty.html", empty),
         "models": (
             "lists/list.html",
-            lists.ListPage("model", SAMPLES.pager, SAMPLES.rows, can_create=True),
+            lists.ListPage(
+                "model",
+                SAMPLES.pager,
+                SORTS,
+                SAMPLES.rows,
+                groups=GROUPS,
+                size=lists.SizeRange((10**6, 10**9), least=10**6),
+                active=ACTIVE,
+                can_create=True,
+            ),
         ),
         "datasets": (
             "lists/list.html",
-            lists.ListPage("dataset", Pager(1, 2), SAMPLES.rows[:2], tags=("language:fr",)),
+            lists.ListPage("dataset", Pager(1, 2, 2), SORTS, SAMPLES.rows[:2], groups=GROUPS[1:]),
         ),
-        "spaces": ("lists/list.html", lists.ListPage("space", Pager(1, 2, 2), tiles=SAMPLES.tiles)),
+        "spaces": (
+            "lists/list.html",
+            lists.ListPage("space", Pager(1, 2, 2), SORTS, tiles=SAMPLES.tiles),
+        ),
         "models-nothing": (
             "lists/list.html",
-            lists.ListPage("model", Pager(0, 0, 0), search="xyz"),
+            lists.ListPage(
+                "model",
+                Pager(0, 0, 0),
+                SORTS,
+                search="bret",
+                active=ACTIVE[-1:],
+                nearest="bert",
+                nearest_url="/models?search=bert",
+            ),
         ),
-        "models-none": ("lists/list.html", lists.ListPage("model", Pager(0, 0, 0))),
+        "search": ("search/search.html", FOUND),
+        "search-empty": ("search/search.html", search.SearchPage("")),
+        "search-nothing": (
+            "search/search.html",
+            search.SearchPage("camemert", nearest="camembert", in_texts="/models?text=camemert"),
+        ),
+        "models-none": ("lists/list.html", lists.ListPage("model", Pager(0, 0, 0), SORTS)),
     }
 
 
@@ -269,108 +301,6 @@ def _repos() -> dict[str, tuple[str, object]]:
             repos.RepoSettings(
                 SAMPLES.repo, ("ada",), 1, "visibility", errors={"typed": "That is not its name."}
             ),
-        ),
-    }
-
-
-def _files() -> dict[str, tuple[str, object]]:
-    def file(name: str, look: files.Look, **given: object) -> tuple[str, object]:
-        values = {"size": 829, **FILE, **given}
-        return "files/file.html", files.FilePage(
-            name=name, path=f"runs/{name}", look=look, **values
-        )
-
-    listing = files.FilesPage(
-        MODEL,
-        MAIN,
-        (),
-        "tiny-ner",
-        SAMPLES.files,
-        SAMPLES.commits[0],
-        "/ada/tiny-ner/commits/main",
-        866_000_000,
-        clone_url="https://hub.example.org/ada/tiny-ner",
-    )
-    folder = files.FilesPage(
-        MODEL,
-        MAIN,
-        (Crumb("tiny-ner", "/ada/tiny-ner/tree/main"),),
-        "runs",
-        SAMPLES.files[1:],
-        None,
-        "/ada/tiny-ner/commits/main/runs",
-        up_url="/ada/tiny-ner/tree/main",
-        pager_url="/ada/tiny-ner/tree/main/runs?after=x",
-    )
-    sha = Revisions("4f1c09a" + "0" * 33, False, MAIN.branches)
-    oid = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-    commit = commits.CommitPage(
-        MODEL,
-        "4f1c09a" + "0" * 33,
-        "Add the evaluation results to the card",
-        "Measured on the test split.\n\nSee #12.",
-        ADA,
-        NOW,
-        (("b48a1f0" + "0" * 33, "/ada/tiny-ner/commit/b48a1f0"),),
-        "/ada/tiny-ner/tree/4f1c09a",
-        (
-            SAMPLES.diff,
-            commits.DiffFile(
-                "model.safetensors",
-                "d2",
-                "added",
-                is_lfs=True,
-                note="A large file: only its pointer changed.",
-            ),
-            commits.DiffFile("b.txt", "d3", "renamed", old_path="a.txt"),
-            commits.DiffFile("c.txt", "d4", "removed"),
-        ),
-        4,
-        is_reachable=False,
-        is_cut=True,
-    )
-    return {
-        "files": ("files/files.html", listing),
-        "files-folder": ("files/files.html", folder),
-        "files-empty": (
-            "files/files.html",
-            files.FilesPage(MODEL, sha, (), "tiny-ner", (), None, "/c"),
-        ),
-        "file-json": file("config.json", "text", lines=SAMPLES.lines),
-        "file-plain": file(
-            "big.json",
-            "plain",
-            lines=SAMPLES.lines,
-            why="Shown without colours, because it is long.",
-        ),
-        "file-markdown": file(
-            "README.md", "markdown", rendered=CARD, source_url="/s", rendered_url="/r"
-        ),
-        "file-image": file("picture.png", "image"),
-        "file-audio": file("sound.wav", "audio"),
-        "file-video": file("film.mp4", "video"),
-        "file-lfs": file(
-            "model.bin",
-            "lfs",
-            is_lfs=True,
-            is_pickle=True,
-            lfs=files.LfsFacts(oid, 433_292_294, 134),
-        ),
-        "file-binary": file("data.db", "binary", size=20_480),
-        "file-link": file("latest", "link", link_target="runs/7"),
-        "file-empty": file("empty.txt", "empty", size=0),
-        "commits": (
-            "commits/commits.html",
-            commits.CommitsPage(MODEL, MAIN, SAMPLES.commits, Pager(1, 2, None, None, "/n")),
-        ),
-        "commits-file": (
-            "commits/commits.html",
-            commits.CommitsPage(MODEL, sha, (), Pager(0, 0), FILE["crumbs"], "runs/log.txt"),
-        ),
-        "commit": ("commits/commit.html", commit),
-        "commit-long": (
-            "commits/commit.html",
-            replace(commit, title="x" * 300, body="y" * 300, files=(), is_cut=False),
         ),
     }
 

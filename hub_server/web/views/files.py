@@ -5,11 +5,28 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from hub_server.web.views.looks import JsonNode, Notebook, Sheet, TensorView
 from hub_server.web.views.shared import CommitLine, Crumb, RepoHead, Revisions
 
 Look = Literal[
-    "text", "markdown", "image", "audio", "video", "lfs", "binary", "link", "empty", "plain"
+    "text",
+    "plain",
+    "markdown",
+    "json",
+    "sheet",
+    "notebook",
+    "tensors",
+    "image",
+    "audio",
+    "video",
+    "pdf",
+    "lfs",
+    "binary",
+    "link",
+    "submodule",
+    "empty",
 ]
+Shown = JsonNode | Sheet | Notebook | TensorView
 
 FILE_ICONS = {
     "json": "braces", "jsonl": "braces", "yaml": "braces", "yml": "braces", "toml": "braces",
@@ -82,19 +99,32 @@ class FilesPage:
 
 @dataclass(frozen=True)
 class LfsFacts:
-    """`xet` is the file hash of one that is stored as chunks, else ""."""
+    """`xet` is the file hash of one that is stored as chunks, else ""; `is_gone`: its bytes are no
+    longer the repository's.
+    """
 
     oid: str
     size: int
     pointer_size: int
     xet: str = ""
+    is_gone: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """One of several ways to look at a file; the label is a message id."""
+
+    label: str
+    url: str
+    current: bool = False
 
 
 @dataclass(frozen=True)
 class FilePage:
-    """`look` decides which part is shown. `lines` are highlighted and escaped.
+    """`look` decides which part is shown, and what `shown` is. `lines` are highlighted and escaped.
 
-    `why` is a message id that says why a text is shown plain or not at all.
+    `why` is a message id that says why a text is shown plain or not at all. `picture` is the
+    address of an image, of this hub or a `data:` one.
     """
 
     repo: RepoHead
@@ -114,8 +144,10 @@ class FilePage:
     lines: tuple[Markup, ...] = ()
     text: str = ""
     rendered: Markup | None = None
-    source_url: str | None = None
-    rendered_url: str | None = None
+    ways: tuple[Way, ...] = ()
+    shown: Shown | None = None
+    is_whole: bool = True
+    picture: str = ""
     lfs: LfsFacts | None = None
     why: str = ""
     link_target: str = ""

@@ -138,3 +138,36 @@ def test_a_configuration_stored_as_a_large_file_is_read(place: Place) -> None:
     record = place.announced[-1].record
     assert record is not None
     assert (record.library_name, record.pipeline_tag) == ("transformers", "fill-mask")
+
+
+def test_every_tensor_of_a_file_is_listed(lite: Place) -> None:
+    repo = lite.repo()
+    made = headers.safetensors({"b": ("F32", (2, 3)), "a": ("F16", ())}, {"format": "pt"})
+    keys = {"general.name": "tiny", "tokens": ["a", "b"], "eps": 1e-05, "on": True}
+    lite.commit(
+        repo,
+        add(lite, repo, "model.safetensors", whole(made)),
+        AddFile("model.gguf", headers.gguf(keys, {"w": (2, 4)}) + b"\0" * 64),
+        AddFile("broken.safetensors", b"\x08" + b"\0" * 20),
+        AddFile("broken.gguf", b"GGUF" + b"\xff" * 60),
+    )
+    seen = lite.view(repo)
+    found = contents.tensors_in(seen, "model.safetensors")
+    assert found is not None
+    assert found.metadata == (("format", "pt"),)
+    assert [(t.name, t.type, t.shape, t.values) for t in found.tensors] == [
+        ("b", "F32", (2, 3), 6),
+        ("a", "F16", (), 1),
+    ]
+    found = contents.tensors_in(seen, "model.gguf")
+    assert found is not None
+    assert [(t.name, t.type, t.shape) for t in found.tensors] == [("w", "F32", (2, 4))]
+    assert dict(found.metadata) == {
+        "general.name": "tiny",
+        "tokens": "[2]",
+        "eps": "1e-05",
+        "on": "True",
+    }
+    assert contents.tensors_in(seen, "broken.safetensors") is None
+    assert contents.tensors_in(seen, "broken.gguf") is None
+    assert contents.tensors_in(seen, "missing.gguf") is None

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from hub_server.web import (
+    blame,
     cards,
     commits,
     files,
@@ -12,6 +13,7 @@ from hub_server.web import (
     people,
     profiles,
     repos,
+    searching,
     sessions,
     settings,
     sign_in,
@@ -25,6 +27,7 @@ router = APIRouter()
 for _part in (
     system,
     lists,
+    searching,
     sign_in,
     invitations,
     settings,
@@ -34,6 +37,7 @@ for _part in (
     repos,
     usage,
     files,
+    blame,
     commits,
     profiles,
     cards,

@@ -57,6 +57,8 @@ AT_ONCE = 7
 IN_ALL = 300
 """Entries of a group that a page holds; rarer ones are told by their number."""
 MOST_CHOSEN = 50
+LONGEST = 200
+"""Letters of a search."""
 SORTS: Mapping[str, tuple[Sort, str]] = {
     "trending": ("trending", mark("Trending")),
     "modified": ("modified", mark("Recently updated")),
@@ -80,6 +82,7 @@ class Chosen:
     kind: Kind
     tags: tuple[tuple[str, str], ...]
     search: str
+    text: str
     sort: str
     least: int | None = None
     most: int | None = None
@@ -91,9 +94,15 @@ class Chosen:
             self.kind,
             filters=tuple(f"{group}:{name}" for group, name in self.tags),
             search=tuple(self.search.split()),
+            text=self.text,
             parameters=parameters,
             sort=SORTS[self.sort][0],
         )
+
+    @property
+    def words(self) -> tuple[tuple[str, str], ...]:
+        """Of names, and of cards."""
+        return ("search", self.search), ("text", self.text)
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -101,7 +110,7 @@ class Chosen:
         found = list(self.tags)
         found += [(AT_LEAST, str(self.least))] if self.least else []
         found += [(AT_MOST, str(self.most))] if self.most else []
-        found += [("search", self.search)] if self.search else []
+        found += [(name, value) for name, value in self.words if value]
         return found + ([("sort", self.sort)] if self.sort != "trending" else [])
 
 
@@ -113,7 +122,8 @@ def chosen(kind: Kind, query: QueryParams) -> Chosen:
     return Chosen(
         kind,
         tuple((name, value) for name, value in tags if value)[:MOST_CHOSEN],
-        query.get("search", "").replace("\0", "")[:200].strip(),
+        _words(query.get("search")),
+        _words(query.get("text")),
         sort if sort in sorts_of(kind) else "trending",
         _bound(query.get(AT_LEAST)) if kind == "model" else None,
         _bound(query.get(AT_MOST)) if kind == "model" else None,
@@ -123,6 +133,10 @@ def chosen(kind: Kind, query: QueryParams) -> Chosen:
 def sorts_of(kind: Kind) -> tuple[str, ...]:
     without = {"model": set(), "dataset": {"parameters"}, "space": {"parameters", "downloads"}}
     return tuple(name for name in SORTS if name not in without[kind])
+
+
+def _words(text: str | None) -> str:
+    return (text or "").replace("\0", "")[:LONGEST].strip()
 
 
 def _bound(text: str | None) -> int | None:
@@ -215,9 +229,11 @@ def active(asked: Chosen, path: str) -> tuple[ActiveFilter, ...]:
     for key, bound in ((AT_LEAST, asked.least), (AT_MOST, asked.most)):
         if bound:
             found.append(ActiveFilter(key, str(bound), "", without((key, str(bound))), bound))
-    if asked.search:
-        pair = ("search", asked.search)
-        found.append(ActiveFilter("search", asked.search, asked.search, without(pair)))
+    found += [
+        ActiveFilter(name, words, words, without((name, words)))
+        for name, words in asked.words
+        if words
+    ]
     return tuple(found)
 
 

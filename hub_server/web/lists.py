@@ -106,6 +106,8 @@ def _list(
         rows=() if kind == "space" else repo_rows(found.repos),
         tiles=space_tiles(found.repos) if kind == "space" else (),
         search=asked.search,
+        text=asked.text,
+        in_texts_url=filters.address(path, [("text", asked.search)]) if asked.search else "",
         groups=filters.groups_of(asked, facets),
         size=filters.size_range(asked),
         active=filters.active(asked, path),

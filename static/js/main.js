@@ -4,4 +4,5 @@ import "./current-place.js";
 import "./drop-menu.js";
 import "./find-filter.js";
 import "./live-list.js";
+import "./quick-search.js";
 import "./relative-time.js";

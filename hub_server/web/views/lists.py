@@ -65,8 +65,11 @@ class ActiveFilter:
 
 @dataclass(frozen=True)
 class ListPage:
-    """`rows` for models and datasets, `tiles` for Spaces. `search` is what was asked for;
-    `nearest` is a word that names here have, where nothing was found for what was typed."""
+    """`rows` for models and datasets, `tiles` for Spaces.
+
+    `search` is what was asked for of names, `text` of cards. Where no name has it, `nearest` is
+    what may have been meant, and `in_texts_url` asks the cards for it.
+    """
 
     kind: Kind
     pager: Pager
@@ -74,6 +77,8 @@ class ListPage:
     rows: tuple[RepoRow, ...] = ()
     tiles: tuple[SpaceTile, ...] = ()
     search: str = ""
+    text: str = ""
+    in_texts_url: str = ""
     groups: tuple[FilterGroup, ...] = ()
     size: SizeRange | None = None
     active: tuple[ActiveFilter, ...] = ()

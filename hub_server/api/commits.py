@@ -11,14 +11,15 @@ from pydantic import Field
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from hub_server import cards, contents
-from hub_server.accounts import Access
+from hub_server.accounts import Access, Caller
 from hub_server.api.ndjson import Reader
 from hub_server.api.routing import Asked, JsonBody, NotOffered, RepoRoute, asked_revision
 from hub_server.api.shapes import flag, repo_url
 from hub_server.blobs import Received
-from hub_server.contents import Candidate, CommitRequest, CommitResult
+from hub_server.cards import Surroundings
+from hub_server.contents import Candidate, CommitRequest, CommitResult, Hub
 from hub_server.db.tables.repos import KINDS, Repo
-from hub_server.edge import ApiTransfer, CurrentCaller, Transfer, small_body, spooled
+from hub_server.edge import ApiTransfer, CurrentCaller, TheHub, Transfer, small_body, spooled
 from hub_server.errors import BadRequest
 
 router = APIRouter(route_class=RepoRoute, tags=["commits"])
@@ -118,13 +119,13 @@ def _no_pull_request(request: Request, transfer: Transfer) -> None:
 
 
 @router.post("/api/validate-yaml")
-async def validate_yaml(request: Request, caller: CurrentCaller) -> Response:
+async def validate_yaml(request: Request, hub: TheHub, caller: CurrentCaller) -> Response:
     """Judges a card before it is uploaded: 200 or 400, always in JSON unless text was asked for.
 
     Text has the lines that `RepoCard.validate` shows: `- Error: "license" must be one of …`.
     """
     data = await small_body(request, CARD_BODY)
-    report = await to_thread.run_sync(_judge, data)
+    report = await to_thread.run_sync(_judge, hub, caller, data)
     status = 400 if report["errors"] else 200
     if "text/plain" in request.headers.get("accept", ""):
         word, told = (
@@ -135,7 +136,7 @@ async def validate_yaml(request: Request, caller: CurrentCaller) -> Response:
     return JSONResponse(report, status)
 
 
-def _judge(data: bytes) -> dict[str, list[dict[str, str]]]:
+def _judge(hub: Hub, caller: Caller, data: bytes) -> dict[str, list[dict[str, str]]]:
     try:
         asked = json.loads(data)
     except (ValueError, RecursionError):
@@ -147,7 +148,8 @@ def _judge(data: bytes) -> dict[str, list[dict[str, str]]]:
     if kind not in KINDS:
         return _refused('"repoType" must be model, dataset or space.')
     text = content.encode("utf-8", "replace").decode()
-    return cards.validate(text, kind).as_json()
+    around = Surroundings(unknown=lambda names: contents.unknown_names(hub, caller, names))
+    return cards.validate(text, kind, around).as_json()
 
 
 def _refused(message: str) -> dict[str, list[dict[str, str]]]:

@@ -15,6 +15,7 @@ from hub_server.api.shapes import flag, many
 from hub_server.contents import Hub, Snapshot
 from hub_server.db.tables.repos import Repo
 from hub_server.edge import CurrentCaller, ReadSession, TheHub, VisibleRepo, client_of
+from hub_server.repos import named
 
 router = APIRouter(route_class=RepoRoute, tags=["repositories"])
 
@@ -62,8 +63,8 @@ def links_of(
     if "spaces" in wanted:
         spaces = catalog.spaces_using(session, caller, repos)
     if "baseModels" in wanted:
-        named = [base for repo in repos for base in (repo.facts or {}).get("base_models") or ()]
-        found = catalog.here(session, caller, [("model", name) for name in named])
+        mentioned = [base for repo in repos for base in (repo.facts or {}).get("base_models") or ()]
+        found = named(session, caller, [("model", name) for name in mentioned])
         bases = {key: repo for (_, key), repo in found.items()}
     return {each.id: Links(children.get(each.id), spaces.get(each.id), bases) for each in repos}
 

@@ -16,7 +16,7 @@ from hub_server.cards.problems import Problem
 from hub_server.cards.query_files import has_query_file, is_query_file
 from hub_server.cards.record import IndexRecord, index_record, wanted_files
 from hub_server.cards.tags import Tag
-from hub_server.cards.validation import Report, validate, validate_card
+from hub_server.cards.validation import Report, Surroundings, validate, validate_card
 from hub_server.cards.weights import NO_WEIGHTS, Weights
 from hub_server.cards.words import query_words, words_of
 
@@ -35,6 +35,7 @@ __all__ = [
     "Problem",
     "RenderedCard",
     "Report",
+    "Surroundings",
     "Tag",
     "Tensor",
     "Weights",

@@ -5,16 +5,24 @@ their tests compare them.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from hub_server.cards import rules_datasets, rules_models, rules_spaces, vocabulary
 from hub_server.cards.checking import Examination, Kind, entries, is_repo_id, strings
 from hub_server.cards.front_matter import Card, read_card
+from hub_server.cards.license_texts import RECOGNIZED, license_of
 from hub_server.cards.problems import Place, Problem, brief, problem
 
 MAX_TAG = 100
+MOST_NAMES = 50
+Name = tuple[Kind, str]
+_NAMES: dict[Kind, dict[str, Kind]] = {
+    "model": {"base_model": "model", "new_version": "model", "datasets": "dataset"},
+    "dataset": {},
+    "space": {"models": "model", "datasets": "dataset"},
+}
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
@@ -37,12 +45,28 @@ class Report:
         }
 
 
-def validate(content: bytes | str, kind: Kind, *, files: Collection[str] | None = None) -> Report:
-    """Judge a whole README. `files` (paths of the repository) lets links to files be checked."""
-    return validate_card(read_card(content), kind, files=files)
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a card can be compared with; what is None is not compared.
+
+    `files`: paths of the repository; `license_text` what stands in its LICENSE; `unknown` says
+    which of some names (kind and id) lead to no repository.
+    """
+
+    files: Collection[str] | None = None
+    license_text: str | None = None
+    unknown: Callable[[Collection[Name]], Collection[Name]] | None = None
 
 
-def validate_card(card: Card, kind: Kind, *, files: Collection[str] | None = None) -> Report:
+ALONE = Surroundings()
+
+
+def validate(content: bytes | str, kind: Kind, around: Surroundings = ALONE) -> Report:
+    """Judge a whole README."""
+    return validate_card(read_card(content), kind, around)
+
+
+def validate_card(card: Card, kind: Kind, around: Surroundings = ALONE) -> Report:
     """Like `validate`, for a card that was read already."""
     seen = Examination(card, kind)
     seen.errors.extend(card.problems)
@@ -52,7 +76,9 @@ def validate_card(card: Card, kind: Kind, *, files: Collection[str] | None = Non
         return Report(tuple(seen.errors), tuple(seen.warnings))
     for rule in (*_COMMON, *_BY_KIND[kind]):
         rule(seen)
-    _license_link(seen, files)
+    _license_link(seen, around.files)
+    _license_file(seen, around.license_text)
+    _names(seen, around)
     return Report(tuple(seen.errors), tuple(seen.warnings))
 
 
@@ -100,6 +126,38 @@ def _license_names(seen: Examination) -> None:
         seen.warn(("license",), '"license" is "other": name it in "license_name"')
     if license_name is not None and not isinstance(license_name, str):
         seen.error(("license_name",), '"license_name" must be a string')
+
+
+def _license_file(seen: Examination, text: str | None) -> None:
+    """A file that reads like another licence than the one that the card names."""
+    found = license_of(text or "")
+    given = {normal_license(value) for _, value in strings(("license",), seen.get("license"))}
+    if found and given and found not in given and given <= RECOGNIZED:
+        seen.warn(
+            ("license",),
+            '"license" is {given}, but the file LICENSE reads like {found}',
+            given=", ".join(sorted(given)),
+            found=found,
+        )
+
+
+def _names(seen: Examination, around: Surroundings) -> None:
+    named = list(_named(seen))[:MOST_NAMES]
+    if around.unknown is None or not named:
+        return
+    unknown = around.unknown([name for _, name in named])
+    for path, name in named:
+        if name in unknown:
+            kind, value = name
+            sentence = '"{path}" names the {kind} "{value}", which does not exist on this hub'
+            seen.warn(path, sentence, kind=kind, value=brief(value))
+
+
+def _named(seen: Examination) -> Iterator[tuple[tuple[str | int, ...], Name]]:
+    for key, kind in _NAMES[seen.kind].items():
+        for path, value in strings((key,), seen.get(key)):
+            if is_repo_id(value):
+                yield path, (kind, value)
 
 
 def _license_link(seen: Examination, files: Collection[str] | None) -> None:

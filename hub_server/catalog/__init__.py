@@ -29,7 +29,6 @@ from hub_server.catalog.relations import (
     Named,
     Related,
     children_counts,
-    here,
     related,
     spaces_using,
 )
@@ -67,7 +66,6 @@ __all__ = [
     "follow_all",
     "forget",
     "handlers",
-    "here",
     "is_built",
     "listing",
     "mend_head",

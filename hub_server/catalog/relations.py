@@ -5,7 +5,7 @@ caller may not see is in no list and no count; what is not here is a name and no
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    tuple_,
     union_all,
     values,
 )
@@ -29,14 +28,13 @@ from hub_server.catalog.rows import among, tag_ids
 from hub_server.catalog.tagging import Pair
 from hub_server.db.tables.catalog import RepoTag
 from hub_server.db.tables.repos import Alias, Kind, Repo, RepoRedirect
+from hub_server.repos import named
 
 RELATIONS = ("finetune", "adapter", "merge", "quantized")
 MOST_NAMES = 50
 """Names of a card that are looked for."""
-AT_ONCE = 1000
 MOST_PAPERS = 5
 MOST_SPACES = 100
-Name = tuple[Kind, str]
 _LINKS: Mapping[Kind, str] = {"model": "models", "dataset": "datasets"}
 
 
@@ -76,17 +74,17 @@ def related(session: Session, caller: Caller, repo: Repo, *, top: int = 5) -> Re
     facts = repo.facts or {}
     wanted = {name: _texts(facts.get(name)) for name in ("base_models", "datasets", "models")}
     kinds: dict[str, Kind] = {"base_models": "model", "datasets": "dataset", "models": "model"}
-    found = here(session, caller, [(kinds[f], name) for f, ids in wanted.items() for name in ids])
-    named = {
+    found = named(session, caller, [(kinds[f], name) for f, ids in wanted.items() for name in ids])
+    mentions = {
         f: tuple(Named(id_, kinds[f], found.get((kinds[f], names.key(id_)))) for id_ in ids)
         for f, ids in wanted.items()
     }
     papers = _texts(facts.get("arxiv"))[:MOST_PAPERS]
     groups = _groups(session, caller, repo, papers, top)
     return Related(
-        named["base_models"],
-        named["datasets"],
-        named["models"],
+        mentions["base_models"],
+        mentions["datasets"],
+        mentions["models"],
         {name: groups[name] for name in RELATIONS if name in groups},
         groups.get("trained", Group()),
         groups.get("spaces", Group()),
@@ -97,41 +95,6 @@ def related(session: Session, caller: Caller, repo: Repo, *, top: int = 5) -> Re
 def _texts(value: Any) -> list[str]:
     items = value if isinstance(value, list | tuple) else ()
     return list(dict.fromkeys(item for item in items if isinstance(item, str)))[:MOST_NAMES]
-
-
-def here(session: Session, caller: Caller, wanted: Iterable[Name]) -> dict[Name, Repo]:
-    """The repositories that names lead to, by kind and `names.key` of the name.
-
-    Two statements for each thousand names.
-    """
-    keys = sorted({(kind, names.key(name)) for kind, name in wanted})
-    found: dict[Name, Repo] = {}
-    for start in range(0, len(keys), AT_ONCE):
-        found |= _here(session, caller, keys[start : start + AT_ONCE])
-    return found
-
-
-def _here(session: Session, caller: Caller, keys: Sequence[Name]) -> dict[Name, Repo]:
-    visible = visible_clause(caller)
-    direct = select(Repo).where(tuple_(Repo.kind, Repo.name_key).in_(keys), visible)
-    found: dict[Name, Repo] = {(repo.kind, repo.name_key): repo for repo in session.scalars(direct)}
-    if missing := [key for key in keys if key not in found]:
-        former = _former(missing).subquery()
-        rows = select(former.c.kind, former.c.name_key, Repo).join(Repo, Repo.id == former.c.id)
-        found |= {(kind, key): repo for kind, key, repo in session.execute(rows.where(visible))}
-    return found
-
-
-def _former(keys: Sequence[Name]) -> Any:
-    """Former names and aliases, and the ids of what they lead to."""
-    moved = select(RepoRedirect.kind, RepoRedirect.name_key, RepoRedirect.repo_id.label("id"))
-    called = select(Alias.kind, Alias.name_key, Repo.id).join(
-        Repo, and_(Repo.kind == Alias.kind, Repo.name_key == func.lower(Alias.target))
-    )
-    return union_all(
-        moved.where(tuple_(RepoRedirect.kind, RepoRedirect.name_key).in_(keys)),
-        called.where(tuple_(Alias.kind, Alias.name_key).in_(keys)),
-    )
 
 
 def children_counts(

@@ -61,7 +61,13 @@ from hub_server.contents.packing import count_storage, handlers, prune_rules
 from hub_server.contents.preparing import CommitRequest
 from hub_server.contents.preupload import Candidate, Decision, Preupload, preupload
 from hub_server.contents.pushing import PushResults, accept_push, push_target
-from hub_server.contents.rules import InvalidCard, LargeFiles, UnknownObjects, WrongSizes
+from hub_server.contents.rules import (
+    InvalidCard,
+    LargeFiles,
+    UnknownObjects,
+    WrongSizes,
+    unknown_names,
+)
 from hub_server.contents.snapshots import (
     README,
     ContentFacts,
@@ -153,4 +159,5 @@ __all__ = [
     "super_squash",
     "tensors_in",
     "tree_page",
+    "unknown_names",
 ]

@@ -169,7 +169,7 @@ def _build(prepared: Prepared, view: Repository, name: bytes, head: ObjectId | N
     new = Snapshot(repo.id, commit.id, spliced.tree, shown(name), objects, hub.memory, hub.objects)
     warnings = []
     if name == view.head:
-        warnings = rules.check_card(old, new, repo.kind)
+        warnings = rules.check_card(hub, prepared.caller, repo.kind, old, new)
     blobs = {} if prepared.staged else prepared.blobs
     return _Built(commit.id, old, new, [*({**blobs, **made}).values()], warnings)
 

@@ -98,7 +98,8 @@ def _tell(arrived: Arrived, broken: rules.RuleBroken) -> None:
 def _check_card(arrived: Arrived, command: Command) -> None:
     new = arrived.snapshot(command.new)
     if new is not None:
-        warnings = rules.check_card(arrived.snapshot(command.old), new, arrived.repo.kind)
+        hub, caller, kind = arrived.hub, arrived.caller, arrived.repo.kind
+        warnings = rules.check_card(hub, caller, kind, arrived.snapshot(command.old), new)
         arrived.messages += [f"warning: {warning}" for warning in warnings]
 
 

@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub_server import repos
 from hub_server.accounts import Caller
-from hub_server.cards import Report, validate_card
+from hub_server.accounts.names import key
+from hub_server.cards import Report, Surroundings, validate_card
 from hub_server.contents.hub import Hub
 from hub_server.contents.snapshots import README, Snapshot, raw, shown
 from hub_server.db.tables.repos import Kind
@@ -20,6 +22,8 @@ from hub_server.git import ObjectId, entry_at
 from hub_server.lfs import Pointer
 
 SOME = 20
+LICENSE = "LICENSE"
+Name = tuple[Kind, str]
 
 
 class RuleBroken(HubError):
@@ -140,15 +144,26 @@ def _usable(hub: Hub, caller: Caller, repo_id: int, oids: Collection[str]) -> di
     return {oid: info.size for oid, info in found.items()}
 
 
-def check_card(old: Snapshot | None, new: Snapshot, kind: Kind) -> list[str]:
+def check_card(
+    hub: Hub, caller: Caller, kind: Kind, old: Snapshot | None, new: Snapshot
+) -> list[str]:
     """Warnings on the README that `new` brings to the default branch. Raises InvalidCard."""
     entry = new.entry(README)
     if entry is None or not entry.is_file or (old and old.entry(README) == entry):
         return []
-    report = validate_card(new.card(), kind, files=_Files(new))
+    text = new.text(LICENSE)
+    around = Surroundings(_Files(new), text, lambda names: unknown_names(hub, caller, names))
+    report = validate_card(new.card(), kind, around)
     if report.errors:
         raise InvalidCard(report)
     return [f"README.md: {problem}" for problem in report.warnings]
+
+
+def unknown_names(hub: Hub, caller: Caller, names: Collection[Name]) -> set[Name]:
+    """Those that lead to no repository that the caller may see."""
+    with hub.database.read() as session:
+        found = repos.named(session, caller, names)
+    return {(kind, name) for kind, name in names if (kind, key(name)) not in found}
 
 
 class _Files(Collection[str]):

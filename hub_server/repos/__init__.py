@@ -20,6 +20,7 @@ from hub_server.repos.deletion import (
 from hub_server.repos.finding import RepoRow, find, locate, readable, readable_row, web_path
 from hub_server.repos.listing import Cursor, counts, list_in
 from hub_server.repos.namespaces import OwnsRepositories, delete_namespace, rename_namespace
+from hub_server.repos.naming import named
 
 __all__ = [
     "Cursor",
@@ -41,6 +42,7 @@ __all__ = [
     "list_in",
     "locate",
     "move",
+    "named",
     "purge_deleted",
     "readable",
     "readable_row",

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from hub_server import git
-from hub_server.contents import InvalidCard, LargeFiles, Snapshot
+from hub_server.accounts import OPERATOR
+from hub_server.contents import Hub, InvalidCard, LargeFiles, Snapshot
 from hub_server.contents.rules import check_card, some_of
 from hub_server.db.tables.repos import Kind
 from hub_server.git import BadPath, GitError, ObjectId, PackSet, check_path
@@ -31,12 +32,12 @@ def missing_large_files(
     )
 
 
-def card(snapshot: Snapshot | None, kind: Kind) -> list[str]:
+def card(hub: Hub, snapshot: Snapshot | None, kind: Kind) -> list[str]:
     """Sentences about the card of the default branch."""
     if snapshot is None:
         return []
     try:
-        return check_card(None, snapshot, kind)
+        return check_card(hub, OPERATOR, kind, None, snapshot)
     except InvalidCard as failure:
         return [f"A push would be refused: {failure}"]
 

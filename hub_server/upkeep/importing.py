@@ -247,7 +247,7 @@ class _Bringing:
             self._warn(rules.missing_large_files(lost.items(), paths))
         for sentence in (
             *rules.unsafe_paths(objects, self.tips),
-            *rules.card(head, self.repo.kind),
+            *rules.card(self.hub, head, self.repo.kind),
         ):
             self._warn(sentence)
 

@@ -8,7 +8,15 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hub_server.cards import Kind, index_record, read_card, validate_card, vocabulary, wanted_files
+from hub_server.cards import (
+    Kind,
+    Surroundings,
+    index_record,
+    read_card,
+    validate_card,
+    vocabulary,
+    wanted_files,
+)
 from hub_server.cards.tags import TagType, public_order, sort_tags
 
 few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -73,7 +81,7 @@ def test_every_card_has_a_record_and_a_verdict(metadata, body, files):
     card = read_card(f"---\n{block}\n---\n{body}")
     small = dict.fromkeys(["config.json", "adapter_config.json", "app.py"], block.encode())
     for kind in KINDS:
-        report = validate_card(card, kind, files=files)
+        report = validate_card(card, kind, Surroundings(files))
         assert all(problem.line for problem in report.errors)
         assert all(str(problem) for problem in (*report.errors, *report.warnings))
         json.dumps(report.as_json())

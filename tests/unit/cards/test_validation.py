@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_server.cards import read_card, validate, vocabulary
+from hub_server.cards import Surroundings, read_card, validate, vocabulary
 from hub_server.cards.rules_spaces import is_emoji
 
 CARDS = Path(__file__).parents[2] / "data/cards"
@@ -179,8 +179,10 @@ def test_accepted(kind, block):
 
 def test_a_link_to_a_file_is_checked_where_the_files_are_known():
     content = "---\nlicense: other\nlicense_name: x\nlicense_link: LICENSE\n---\n# About\n"
-    assert not validate(content, "model", files=["LICENSE"]).warnings
-    assert "neither a URL nor a file" in str(validate(content, "model", files=[]).warnings[0])
+    assert not validate(content, "model", Surroundings(["LICENSE"])).warnings
+    assert "neither a URL nor a file" in str(
+        validate(content, "model", Surroundings([])).warnings[0]
+    )
 
 
 def test_an_unclosed_block_is_named():
@@ -244,3 +246,71 @@ def test_the_vocabulary_is_whole():
     assert vocabulary.subtask_parents()["extractive-qa"] == "question-answering"
     assert vocabulary.tasks()["fill-mask"].domain in vocabulary.task_domains()
     assert vocabulary.dataset_formats()["parquet"] == "parquet"
+
+
+def test_names_that_lead_nowhere_are_told_with_their_place():
+    asked = []
+
+    def unknown(names):
+        asked.extend(names)
+        return [name for name in names if "lost" in name[1]]
+
+    content = (
+        "---\nlicense: mit\nbase_model: [ada/base, ada/lost]\nnew_version: lost\n"
+        "datasets: [ada/words, ada/lost]\n---\n# About\n"
+    )
+    report = validate(content, "model", Surroundings(unknown=unknown))
+    assert report.accepted
+    assert [str(found) for found in report.warnings] == [
+        '"base_model[1]" names the model "ada/lost", which does not exist on this hub '
+        "(line 3, column 24)",
+        '"new_version" names the model "lost", which does not exist on this hub (line 4, column 1)',
+        '"datasets[1]" names the dataset "ada/lost", which does not exist on this hub '
+        "(line 5, column 23)",
+    ]
+    assert ("dataset", "ada/words") in asked
+    assert ("model", "ada/base") in asked
+    space = "---\nsdk: static\nmodels: [ada/lost]\ndatasets: [ada/words]\n---\n"
+    assert len(validate(space, "space", Surroundings(unknown=unknown)).warnings) == 1
+
+
+def test_many_names_are_asked_for_at_once_and_within_bounds():
+    asked = []
+
+    def unknown(names):
+        asked.append(len(names))
+        return names
+
+    block = "\n".join(f"- ada/d{number}" for number in range(1000))
+    report = validate(f"---\ndatasets:\n{block}\n---\n", "model", Surroundings(unknown=unknown))
+    assert asked == [50]
+    assert len(report.warnings) == 50
+
+
+MIT = (
+    "MIT License\n\nCopyright (c) 2026\n\n"
+    "Permission is hereby granted, free of charge,\nto any person obtaining a copy"
+)
+APACHE = f"{' ' * 33}Apache License\n{' ' * 27}Version 2.0, January 2004"
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "told"),
+    [
+        ("mit", MIT, False),
+        ("mit", APACHE, True),
+        ("apache-2.0", APACHE, False),
+        ("apache-2.0", MIT, True),
+        ("[mit, apache-2.0]", APACHE, False),
+        ("other", MIT, False),
+        ("openrail", APACHE, False),
+        ("mit", "All rights reserved.", False),
+        ("gpl-3.0", "GNU GENERAL PUBLIC LICENSE\n  Version 3, 29 June 2007", False),
+        ("lgpl-3.0", "GNU LESSER GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007", False),
+        ("cc-by-4.0", "Attribution-ShareAlike 4.0 International", True),
+    ],
+)
+def test_a_license_that_the_file_contradicts(given, text, told):
+    around = Surroundings(["LICENSE"], text)
+    found = validate(f"---\nlicense: {given}\n---\n# About\n", "dataset", around).warnings
+    assert any("reads like" in str(each) for each in found) is told

@@ -1,6 +1,7 @@
 """What repositories hold: reading revisions, and the one road on which pushes and commits land."""
 
 from hub_server.contents.attributes import Attributes, Ignore
+from hub_server.contents.blaming import BlamedFile, blame_file
 from hub_server.contents.branches import (
     NewBranch,
     RefExists,
@@ -85,6 +86,7 @@ __all__ = [
     "AddLfs",
     "Attributes",
     "Author",
+    "BlamedFile",
     "BranchMoved",
     "Candidate",
     "CommitRequest",
@@ -120,6 +122,7 @@ __all__ = [
     "accept_push",
     "all_files",
     "authors_of",
+    "blame_file",
     "commit",
     "commit_diff",
     "commit_log",

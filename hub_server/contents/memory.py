@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from hub_server.cards import Card, GgufHeader, IndexRecord, Listing
-from hub_server.git import ObjectId
+from hub_server.git import Blame, ObjectId
 from hub_server.git.rawtrees import RawTree
 from hub_server.lfs import Pointer
 
@@ -91,6 +91,7 @@ class Memory:
     records: Recent[Hashable, IndexRecord] = field(default_factory=lambda: Recent(100))
     tensors: Recent[ObjectId, TensorFacts] = field(default_factory=lambda: Recent(5_000))
     ggufs: Recent[ObjectId, GgufHeader] = field(default_factory=lambda: Recent(100))
+    blames: Recent[tuple[ObjectId, str], Blame] = field(default_factory=lambda: Recent(32))
     listings: Recent[ObjectId, Listing | None] = field(default_factory=lambda: Recent(32))
     shards: Recent[ObjectId, tuple[str, ...]] = field(default_factory=lambda: Recent(100))
     """By the blob of an index: the names of the files it spreads a model over."""

@@ -2,6 +2,7 @@
 
 from hub_server.git import receive
 from hub_server.git.advertise import advertise_receive_pack, advertise_upload_pack
+from hub_server.git.blame import Blame, blame
 from hub_server.git.census import Broken, Census, Damage, Tip
 from hub_server.git.changes import Change, changes, with_renames
 from hub_server.git.commits import Tag, new_commit, new_tag, parse_commit, parse_tag
@@ -95,6 +96,7 @@ __all__ = [
     "BadProtocol",
     "BadRefName",
     "BaseCache",
+    "Blame",
     "Broken",
     "Census",
     "Change",
@@ -132,6 +134,7 @@ __all__ = [
     "Tip",
     "advertise_receive_pack",
     "advertise_upload_pack",
+    "blame",
     "branch_ref",
     "changes",
     "check_connected",

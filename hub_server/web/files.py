@@ -134,6 +134,7 @@ def _file(hub: Hub, session: Session, caller: Caller, place: Place, entry: Entry
         look="lfs" if pointer else "binary",
         last_commit=_last_commit(session, place),
         history_url=address(repo, "commits", at, path),
+        blame_url=address(repo, "blame", at, path),
         raw_url=address(repo, "resolve" if pointer else "raw", at, path),
         download_url=_download(place, path),
         permanent_url=address(repo, "blob", place.snapshot.commit, path),

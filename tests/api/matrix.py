@@ -149,6 +149,7 @@ PAGES: dict[str, Case] = {
     "GET /{repo:repo}": Case("see", "/{repo}"),
     "GET /{repo:repo}/tree/{rest:rawrest}": Case("read", "/{repo}/tree/main"),
     "GET /{repo:repo}/blob/{rest:rawrest}": Case("read", "/{repo}/blob/main/.gitattributes"),
+    "GET /{repo:repo}/blame/{rest:rawrest}": Case("read", "/{repo}/blame/main/.gitattributes"),
     "GET /{repo:repo}/commits/{rest:rawrest}": Case("read", "/{repo}/commits/main"),
     "GET /{repo:repo}/commit/{revision:segment}": Case("read", "/{repo}/commit/{head}", (200, 404)),
     "POST /{repo:repo}/like": Case(

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from hub_server import cards
 from hub_server.web import looks
-from hub_server.web.views import commits, files, patterns
+from hub_server.web.views import blame, commits, files, patterns
 from hub_server.web.views.page import Person
 from hub_server.web.views.shared import Crumb, Pager, RepoHead, Revisions
 
@@ -44,6 +44,7 @@ FILE = {
     "crumbs": (Crumb("tiny-ner", "/ada/tiny-ner/tree/main"),),
     "last_commit": SAMPLES.commits[0],
     "history_url": "/ada/tiny-ner/commits/main/x",
+    "blame_url": "/ada/tiny-ner/blame/main/x",
     "raw_url": "/ada/tiny-ner/raw/main/x",
     "download_url": "/ada/tiny-ner/resolve/main/x?download=true",
     "permanent_url": "/ada/tiny-ner/blob/4f1c09a/x",
@@ -90,6 +91,20 @@ def _looks(file: Callable[..., tuple[str, object]]) -> dict[str, tuple[str, obje
         "file-too-large": file(
             "huge.txt", "binary", why="This file is too large to be shown here."
         ),
+    }
+
+
+def _blame() -> dict[str, tuple[str, object]]:
+    page = blame.BlamePage(
+        MODEL, MAIN, FILE["crumbs"], "config.json", "runs/config.json", "/blob", "/history"
+    )
+    groups = (
+        blame.BlameGroup(1, SAMPLES.lines[:2], SAMPLES.commits[0]),
+        blame.BlameGroup(3, SAMPLES.lines[2:], None),
+    )
+    return {
+        "blame": ("files/blame.html", replace(page, groups=groups)),
+        "blame-none": ("files/blame.html", replace(page, why="Not text.")),
     }
 
 
@@ -151,6 +166,7 @@ def views() -> dict[str, tuple[str, object]]:
     )
     return {
         **_looks(file),
+        **_blame(),
         "files": ("files/files.html", listing),
         "files-folder": ("files/files.html", folder),
         "files-empty": (

@@ -152,3 +152,25 @@ def test_the_history_of_a_file_leads_back_to_it(hub: LiveHub, repo: str) -> None
         assert f"/{repo}/blob/main/config.json" in links(page)
         nothing = guest.get(f"/{repo}/commits/main/never-was.txt")
         assert "No commits here" in words(nothing)
+
+
+def test_blame_names_the_commit_of_each_line(hub: LiveHub, git: GitClient) -> None:
+    ada = hub.make_user()
+    repo = ada.make_repo()
+    clone = git.clone(ada.git_url(repo), "blame")
+    git.commit(clone, {".gitattributes": "", "a.txt": "one\n<b>\n", "b.bin": b"\0\1"}, "First <1>")
+    second = git.commit(clone, {"a.txt": "one\n<b>\nthree\n", "big.txt": "x\n" * 300_000}, "Second")
+    git("push", "-q", "origin", "HEAD:main", cwd=clone)
+    with Visitor(hub) as guest:
+        page = guest.get(f"/{repo}/blame/main/a.txt")
+        text = words(page)
+        assert text.index("First <1>") < text.index("<b>") < text.index("Second")
+        assert f"/{repo}/commit/{second}" in links(page)
+        assert '<tr id="L3">' in page
+        assert f"/{repo}/blame/main/a.txt" in links(guest.get(f"/{repo}/blob/main/a.txt"))
+        assert "Not text" in words(guest.get(f"/{repo}/blame/main/b.bin"))
+        assert "larger than 512 kB" in words(guest.get(f"/{repo}/blame/main/big.txt"))
+        assert "This file is empty." in words(guest.get(f"/{repo}/blame/main/.gitattributes"))
+        assert guest.client.get(f"/{repo}/blame/main").status_code == 303
+        guest.get(f"/{repo}/blame/main/nothing", 404)
+        guest.get(f"/{repo}/blame/no-branch/a.txt", 404)

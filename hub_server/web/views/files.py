@@ -136,6 +136,7 @@ class FilePage:
     look: Look
     last_commit: CommitLine | None
     history_url: str
+    blame_url: str
     raw_url: str
     download_url: str
     permanent_url: str

@@ -111,7 +111,8 @@ class Ceph:
 
     def _start_disk(self) -> None:
         disk = str(uuid.uuid4())
-        self._run("ceph", "osd", "new", disk, "0")
+        # A monitor that has only just started does not know its commands yet.
+        _until(lambda: self._succeeds("ceph", "osd", "new", disk, "0"), 60, "the monitor")
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
         self._run("ceph", "osd", "crush", "add-bucket", "default", "root", check=False)
         # On a busy machine it may ask the monitor before it knows the cluster ("wrong fsid").

@@ -88,8 +88,12 @@ def _folded(text: str) -> str:
 
 
 def _cut(folded: str, *, query: bool = False) -> Iterator[str]:
-    for match in _WORD.finditer(folded):
-        for place, part in enumerate(_RUN.split(match.group())):
+    for word in _WORD.findall(folded):
+        if word.isascii():  # most are, and there is nothing to split
+            if len(word) <= LONGEST:
+                yield word
+            continue
+        for place, part in enumerate(_RUN.split(word)):
             if place % 2:
                 yield from _asked_pairs(part) if query else _pairs(part)
             elif 0 < len(part) <= LONGEST:

@@ -5,16 +5,17 @@ less, other, or two neighbours swapped) shares such a form with what was typed. 
 not among the words, none is ever suggested.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select, union, update
+from sqlalchemy import delete, select, text, union, update
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import names
-from hub_server.db import insert_into
+from hub_server.catalog.rows import is_sqlite
 from hub_server.db.tables.catalog import NameWord, NameWordGap
 from hub_server.db.tables.repos import Repo
 
@@ -25,7 +26,22 @@ Change = tuple[str | None, str | None]
 """The full name by which a repository was public, and the one by which it is."""
 _WORD = re.compile(r"[^\W_]+")
 _TABLE: Any = NameWord.__table__
-_GAPS: Any = NameWordGap.__table__
+_FROM = {
+    "sqlite": "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') "
+    "FROM json_each(:rows) WHERE true",
+    "postgresql": "SELECT * FROM unnest(CAST(:first AS text[]), CAST(:second AS integer[]))",
+}
+_COUNTED_IN = {
+    dialect: text(
+        f"INSERT INTO name_word (word, n) {rows} "
+        "ON CONFLICT (word) DO UPDATE SET n = name_word.n + excluded.n RETURNING id, word, n"
+    )
+    for dialect, rows in _FROM.items()
+}
+_GAPS_IN = {
+    dialect: text(f"INSERT INTO name_word_gap (gap, word_id) {rows}")
+    for dialect, rows in _FROM.items()
+}
 
 
 def words_in(name: str) -> frozenset[str]:
@@ -88,15 +104,23 @@ def _batches(rows: Sequence[tuple[str, int]]) -> Iterator[Sequence[tuple[str, in
 
 def _gain(session: Session, rows: Sequence[tuple[str, int]]) -> None:
     by_count = dict(rows)
-    statement = insert_into(session, NameWord, [{"word": word, "n": n} for word, n in rows])
-    statement = statement.on_conflict_do_update(
-        index_elements=["word"], set_={"n": NameWord.n + statement.excluded.n}
-    ).returning(NameWord.id, NameWord.word, NameWord.n)
-    written = session.connection().execute(statement).all()
+    connection = session.connection()
+    written = connection.execute(_COUNTED_IN[_dialect(session)], _columns(session, rows)).all()
     new = [(number, word) for number, word, n in written if n == by_count[word]]
-    gap_rows = [{"gap": gap, "word_id": number} for number, word in new for gap in gaps(word)]
-    if gap_rows:
-        session.connection().execute(insert(_GAPS), gap_rows)
+    pairs = [(gap, number) for number, word in new for gap in gaps(word)]
+    if pairs:
+        connection.execute(_GAPS_IN[_dialect(session)], _columns(session, pairs))
+
+
+def _dialect(session: Session) -> str:
+    return "sqlite" if is_sqlite(session) else "postgresql"
+
+
+def _columns(session: Session, rows: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+    """Rows as a parameter, or two, of a statement that is the same however many there are."""
+    if is_sqlite(session):
+        return {"rows": json.dumps(rows)}
+    return {"first": [row[0] for row in rows], "second": [row[1] for row in rows]}
 
 
 def _lose(session: Session, rows: Sequence[tuple[str, int]]) -> None:

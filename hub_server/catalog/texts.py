@@ -8,9 +8,11 @@ words are common is decided when all is indexed anew, and at no other time.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub_server.cards import query_words
@@ -19,10 +21,10 @@ from hub_server.catalog.bits import Delta
 from hub_server.catalog.rows import among, is_sqlite
 from hub_server.catalog.searching import found_by_postgres, found_by_sqlite
 from hub_server.catalog.sets import EMPTY, TagSets
-from hub_server.db import upsert
 from hub_server.db.tables.catalog import CardText, TagRow
 from hub_server.db.tables.repos import Kind, Repo
 
+_TABLE: Any = CardText.__table__
 TYPE = "text"
 """Of the tags whose sets are common words."""
 MANY_CARDS = 100_000
@@ -59,7 +61,12 @@ def replace(session: Session, texts: Mapping[int, Text]) -> dict[str, Delta]:
         changes[number] = _whole(wanted.old_name, words) if wanted.old_name else there, after
         if after != there:
             rows.append({"repo_id": number, "words": after})
-    upsert(session, CardText, rows, key=["repo_id"], update=["words"])
+    if rows:
+        statement = (sqlite if is_sqlite(session) else postgresql).insert(_TABLE)
+        words_in = {"words": statement.excluded.words}
+        session.connection().execute(
+            statement.on_conflict_do_update(index_elements=["repo_id"], set_=words_in), rows
+        )
     return _deltas(session, changes)
 
 

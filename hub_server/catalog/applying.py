@@ -1,7 +1,7 @@
 """What the index does when something happens to repositories, and the jobs it writes down."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 import structlog
@@ -25,6 +25,7 @@ REINDEX = "catalog.reindex"
 OWN_COLUMNS = ("card_data", "tags", "pipeline_tag", "library_name")
 AT_ONCE = 500
 _REPO: Any = Repo.__table__
+_FACTS = tuple(each.name for each in fields(IndexRecord) if each.name not in (*OWN_COLUMNS, "text"))
 
 
 def refs_updated(session: Session, event: RefsUpdated) -> None:
@@ -76,15 +77,14 @@ def replace(session: Session, records: Mapping[int, IndexRecord]) -> None:
 
 
 def columns(record: IndexRecord) -> dict[str, Any]:
-    """An index record as values for the columns of `repo`."""
-    everything = asdict(record)
-    del everything["text"]
-    own = {name: everything.pop(name) for name in OWN_COLUMNS}
+    """An index record as values for the columns of `repo`, which share its lists and maps."""
+    facts = {name: getattr(record, name) for name in _FACTS}
+    facts["typed_tags"] = [{"type": tag.type, "name": tag.name} for tag in record.typed_tags]
     return {
-        **own,
-        "tags": list(own["tags"]),
+        **{name: getattr(record, name) for name in OWN_COLUMNS},
+        "tags": list(record.tags),
         "parameters": parameters_of(record),
-        "facts": everything,
+        "facts": facts,
     }
 
 

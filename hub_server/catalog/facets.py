@@ -2,8 +2,8 @@
 
 Of closed types (tasks, libraries, languages …) every tag is counted. Of others only the most
 frequent ones are shown; they are found by going through tags from the most frequent one down, until
-no further tag has as many repositories in all as the last one shown has here. Where little answers
-the question, its own tags are counted instead.
+no further tag has as many repositories in all as the last one shown has here. Where that takes
+longer than counting the tags of what answers the question, these are counted.
 """
 
 import heapq
@@ -23,10 +23,10 @@ from hub_server.catalog.sets import TagSets, View
 from hub_server.catalog.tagging import CLOSED, SHOWN
 from hub_server.db.tables.catalog import RepoTag, TagRow
 
-FEW = 1_000
-"""Repositories whose own tags are counted one by one."""
 BLOCK = 500
-MOST_BLOCKS = 20
+"""Tags that are gone through at a time."""
+ITS_OWN = 150
+"""Counting the tags of so many repositories takes as long as going through a block."""
 TOP = 30
 
 
@@ -64,11 +64,10 @@ def counted(view: View, bits: BitMap, types: Collection[str], *, top: int = TOP)
         return found
     found |= _closed(view, bits, [kind for kind in types if kind in CLOSED])
     rest = [kind for kind in types if kind in SHOWN and kind not in CLOSED]
-    if len(bits) > FEW:
-        for kind in tuple(rest):
-            if (best := _from_the_top(view, bits, kind, top)) is not None:
-                found[kind] = best
-                rest.remove(kind)
+    for kind in tuple(rest):
+        if (best := _from_the_top(view, bits, kind, top)) is not None:
+            found[kind] = best
+            rest.remove(kind)
     if rest:
         found |= _one_by_one(view.session, bits, rest, top)
     return found
@@ -100,7 +99,7 @@ def _rank(facet: Facet) -> tuple[int, str]:
 def _from_the_top(view: View, bits: BitMap, kind: str, top: int) -> list[Facet] | None:
     """None where the end was not reached in good time."""
     best: list[Facet] = []
-    for block in range(max(MOST_BLOCKS, len(bits) // FEW)):
+    for block in range(len(bits) // ITS_OWN):
         rows = _tags_of(view.session, kind, block)
         if rows:
             held = view.load([number for number, _, _ in rows])
@@ -123,11 +122,16 @@ def _tags_of(session: Session, kind: str, block: int) -> Sequence[tuple[int, str
 
 
 def _one_by_one(session: Session, bits: BitMap, types: Collection[str], top: int) -> Facets:
+    own = (
+        select(RepoTag.tag_id, func.count().label("n"))
+        .where(among(session, RepoTag.repo_id, bits))
+        .group_by(RepoTag.tag_id)
+        .subquery()
+    )
     statement = (
-        select(TagRow.type, TagRow.name, func.count())
-        .join(RepoTag, RepoTag.tag_id == TagRow.id)
-        .where(among(session, RepoTag.repo_id, bits), TagRow.type.in_(sorted(types)))
-        .group_by(TagRow.id, TagRow.type, TagRow.name)
+        select(TagRow.type, TagRow.name, own.c.n)
+        .join(own, own.c.tag_id == TagRow.id)
+        .where(TagRow.type.in_(sorted(types)))
     )
     found: dict[str, list[Facet]] = defaultdict(list)
     for kind, name, count in session.connection().execute(statement):

@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from sqlalchemy import insert
@@ -23,7 +23,7 @@ A_TRANSACTION = 2_500
 
 
 @pytest.fixture
-def made(database: Database) -> list[Made]:
+def made(database: Database) -> Iterator[list[Made]]:
     found = list(itertools.chain(*repositories(Many(10_000, 500, OWNERS, texts=False))))
     with database.write() as session:
         accounts = [
@@ -37,7 +37,7 @@ def made(database: Database) -> list[Made]:
         some = found[begin : begin + A_TRANSACTION]
         with database.write() as session:
             catalog.replace(session, {one.row["id"]: one.record for one in some})
-    return found
+    yield found
 
 
 def seen_by(caller: Caller, made: Sequence[Made]) -> list[Made]:
@@ -79,8 +79,7 @@ def _compare(
     by_hand: dict[str, Counter[str]] = {kind: Counter() for kind in TYPES}
     for one in having:
         for tag in one.record.typed_tags:
-            if tag.type in by_hand:
-                by_hand[tag.type][tag.name] += 1
+            by_hand.setdefault(tag.type, Counter())[tag.name] += 1
     for kind in TYPES:
         found = [(facet.name, facet.n) for facet in facets[kind]]
         ranked = sorted(by_hand[kind].items(), key=lambda pair: (-pair[1], pair[0]))

@@ -33,7 +33,8 @@ KINDS = [
     pytest.param("ceph", marks=[*SERVICES, pytest.mark.s3, pytest.mark.soak]),
 ]
 OWN = ("alembic_version", "lease", "fact", "job", "upload", "upload_part", "doomed_blob",
-       "prune_mark", "browser_session", "one_time_link", "throttle")  # fmt: skip
+       "prune_mark", "browser_session", "one_time_link", "throttle", "catalog_clock",
+       "recent_download")  # fmt: skip
 
 MakeLive = Callable[[str], LiveHub]
 

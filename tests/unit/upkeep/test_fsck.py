@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyroaring import BitMap
 from sqlalchemy import delete, insert, select, text, update
 
-from hub_server import contents, git
+from hub_server import catalog, contents, git, repos
 from hub_server.blobs import StoreUnavailable
 from hub_server.db import database_clock, now
+from hub_server.db.facts import read_fact
+from hub_server.db.tables.catalog import TagBits
 from hub_server.db.tables.git import GitRef, Lease, Pack
 from hub_server.db.tables.jobs import Job
 from hub_server.db.tables.objects import LargeObject, ObjectForm, ObjectLink, Upload
@@ -20,7 +23,10 @@ from hub_server.db.tables.repos import Repo
 from hub_server.db.tables.xet import XetFile, XetTerm, Xorb
 from hub_server.git import NewObject, Put, Signature, new_blob, new_commit, splice, write_pack
 from hub_server.gitstore import RefUpdate
+from hub_server.jobs import Worker
+from hub_server.upkeep import handlers, plan_build, reindex_all
 from hub_server.upkeep.findings import MOST, Finding
+from hub_server.upkeep.jobs import BUILT
 from tests.support.xorbs import noise
 from tests.unit.upkeep.hubs import HARMS, Place, alter, oid_of, remove
 
@@ -321,11 +327,48 @@ def test_rows_of_large_files_that_do_not_fit(lite: Place) -> None:
     assert [found.code for found in lite.errors()] == ["object-formless"] * 2
 
 
+def test_sets_of_the_catalog_that_are_not_as_rows_say(lite: Place) -> None:
+    repo = lite.fill()
+    with lite.hub.database.write() as session:
+        session.execute(update(TagBits).values(bits=BitMap([repo.id + 1]).serialize()))
+        session.execute(update(Repo).values(private=True))
+    found = {error.subject: error for error in lite.errors()}
+    assert {error.code for error in found.values()} == {"catalog-wrong"}
+    assert found["region:us"].advice.endswith("`hub-server reindex --bits`.")
+    assert found["model/ada/tiny"].advice.endswith("`hub-server reindex --anew`.")
+    reindex_all(lite.hub, anew=True, tell=lambda _: None, failed=lambda *_: None)
+    catalog.rebuild_sets(lite.hub.database)
+    assert lite.errors() == []
+
+
+def test_a_hub_of_an_earlier_release_is_indexed_by_a_job(lite: Place) -> None:
+    repo = lite.fill()
+    database = lite.hub.database
+    with database.write() as session:
+        for table in ("repo_tag", "tag_bits", "tag", "card_text", "name_word", "catalog_clock"):
+            session.execute(text(f"DELETE FROM {table}"))
+    assert [note.code for note in lite.fsck() if note.code.startswith("cat")] == ["catalog-empty"]
+    with database.write() as session:
+        plan_build(session)
+        plan_build(session)
+    worker = Worker(database, handlers(lite.hub))
+    assert [worker.run_one(), worker.run_one()] == [True, False]
+    assert lite.errors() == []
+    with database.read() as session:
+        question = catalog.Question("model", ("us",))
+        found = catalog.listing(session, catalog.TagSets(), question, lite.ada)
+        assert [each.id for each in found.repos] == [repo.id]
+        assert read_fact(session, BUILT) is not None
+    with database.write() as session:
+        plan_build(session)
+    assert not worker.run_one()
+
+
 def test_deleted_repositories_are_looked_at_as_well(lite: Place) -> None:
     repo = lite.fill()
     key = lite.packs(repo)[0]
     with lite.hub.database.write() as session:
-        session.execute(update(Repo).values(deleted_at=now()))
+        repos.delete(session, session.get_one(Repo, repo.id))
     assert lite.errors() == []
     remove(lite.hub.blobs, key)
     assert {found.repo for found in lite.errors()} == {"model/ada/tiny (deleted)"}

@@ -32,6 +32,7 @@ RESERVED_NAMESPACES = frozenset(_RESERVED.split())
 """First segments that are, or may become, pages and doors of the hub itself."""
 
 _WORDS = """
+    safetensors-metadata
     archive ask-access auth-check blame blob branch branches commit commits compare delete
     discussions download-stats duplicate edit git-receive-pack git-upload-pack info jwt lfs-files
     like likers likes notebook parquet paths-info preupload raw refs resolve resolve-cache

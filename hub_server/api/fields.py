@@ -107,7 +107,7 @@ _MODEL: dict[str, Field] = {
     "baseModels": _bases,
     "childrenModelCount": lambda shown: (shown.links or NO_LINKS).children,
     "config": _fact("config"),
-    "evalResults": _nothing,
+    "evalResults": _fact("eval_results"),
     "gguf": _fact("gguf"),
     "inference": _nothing,
     "inferenceProviderMapping": _nothing,

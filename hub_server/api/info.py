@@ -11,14 +11,24 @@ from hub_server import catalog, contents
 from hub_server.accounts import Caller, can_read
 from hub_server.api.fields import LINKED, Links, Shown, check_expand, expanded, whole
 from hub_server.api.routing import RepoRoute, asked_revision
-from hub_server.api.shapes import flag, many
+from hub_server.api.shapes import account_summary, flag, many, without_none
+from hub_server.catalog import Entry
 from hub_server.contents import Hub, Snapshot
 from hub_server.db.tables.repos import Repo
-from hub_server.edge import CurrentCaller, ReadSession, TheHub, VisibleRepo, client_of
+from hub_server.edge import (
+    CurrentCaller,
+    ReadableRepo,
+    ReadSession,
+    TheHub,
+    VisibleRepo,
+    client_of,
+)
+from hub_server.errors import NotFound
 from hub_server.repos import named
 
 router = APIRouter(route_class=RepoRoute, tags=["repositories"])
 
+BENCHMARK = "benchmark:official"
 DOWNLOADING = "x-hf-download-counter"
 """Sent by clients that ask for a revision to take it whole: they may fetch its files elsewhere."""
 
@@ -32,6 +42,49 @@ def info_at(
     if request.headers.get(DOWNLOADING) == "1" and can_read(caller, repo):
         hub.downloads.note(repo.kind, repo.id, client_of(request, caller.user_id))
     return told
+
+
+@router.get("/api/{kinds:kinds}/{id:id}/safetensors-metadata/{rest:rest}")
+def safetensors_metadata(
+    request: Request, hub: TheHub, session: ReadSession, repo: ReadableRepo
+) -> dict[str, Any]:
+    """The headers of a model's files, of all parts at once where the path is that of an index."""
+    if repo.kind != "model":
+        raise NotFound("Only models have this.")
+    snapshot = contents.snapshot(hub, session, repo)
+    session.expunge_all()  # bytes of large files are read: hold no connection
+    session.rollback()
+    found = contents.safetensors_headers(snapshot, request.path_params["rest"])
+    return {"headers": found.headers, "index": found.index}
+
+
+@router.get("/api/{kinds:kinds}/{id:full}/leaderboard")
+def leaderboard(
+    request: Request, session: ReadSession, caller: CurrentCaller, repo: VisibleRepo
+) -> list[dict[str, Any]]:
+    """Models by their results on a dataset; with `base_model=false` also those made from others.
+
+    Nobody has verified the results here.
+    """
+    derived = not flag(request, "base_model", default=True)
+    found = catalog.leaderboard(session, caller, repo, derived=derived)
+    if repo.kind != "dataset" or not (found or BENCHMARK in repo.tags):
+        raise NotFound("This repository has no leaderboard.")
+    return [_line(request, entry) for entry in found]
+
+
+def _line(request: Request, entry: Entry) -> dict[str, Any]:
+    shown = {
+        "rank": entry.rank,
+        "modelId": entry.model.full_name,
+        "value": entry.value,
+        "filename": entry.filename,
+        "verified": False,
+        "author": account_summary(request, entry.author),
+        "source": entry.data.get("source"),
+        "notes": entry.data.get("notes"),
+    }
+    return without_none(shown)
 
 
 @router.get("/api/{kinds:kinds}/{id:id}")

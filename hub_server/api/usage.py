@@ -56,13 +56,12 @@ def likers(
 def liked(
     request: Request,
     response: Response,
-    name: str,
     session: ReadSession,
     caller: CurrentCaller,
     page: AskedPage,
 ) -> list[dict[str, Any]]:
     """What a user likes, as far as the caller may see it; the last first."""
-    user = shown_account(session, name, "user", caller)
+    user = shown_account(session, request.path_params["name"], "user", caller)
     after = _place(page.after)
     rows = usage.liked(session, caller, user.id, after=after, limit=page.limit + 1)
     found, more = cut(rows, page.limit)

@@ -16,6 +16,7 @@ MAX_HEADER = 24_000_000
 MAX_KEYS = 10_000
 MAX_TENSORS = 500_000
 MAX_TEXT = 65_536
+MAX_TOKEN = 200
 _MAX_DEPTH = 4
 _MAX_DIMENSIONS = 8
 _MAGIC = b"GGUF"
@@ -49,6 +50,8 @@ class GgufHeader:
     architecture: str | None = None
     context_length: int | None = None
     chat_template: str | None = None
+    bos_token: str | None = None
+    eos_token: str | None = None
 
     def facts(self) -> dict[str, Any]:
         """As the API shows them, without what is not told."""
@@ -57,6 +60,8 @@ class GgufHeader:
             "architecture": self.architecture,
             "context_length": self.context_length,
             "chat_template": self.chat_template,
+            "bos_token": self.bos_token,
+            "eos_token": self.eos_token,
         }
         return {name: value for name, value in words.items() if value is not None}
 
@@ -90,6 +95,7 @@ class _Reader:
         self._at = len(_MAGIC)
         self._order = "<"
         self._length = "Q"
+        self._vocabulary = (0, 0)
 
     def _counts(self) -> tuple[int, int]:
         """Numbers of tensors and of keys."""
@@ -117,7 +123,27 @@ class _Reader:
             architecture,
             length if isinstance(length, int) and 0 < length < 2**53 else None,
             _text(values.get("tokenizer.chat_template"), MAX_TEXT),
+            *(_text(token, MAX_TOKEN) for token in self._named_tokens(values)),
         )
+
+    def _named_tokens(self, values: dict[str, Any]) -> tuple[bytes | None, bytes | None]:
+        """Those that begin and end a text, which are told by their places in the vocabulary."""
+        begins, ends = (values.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos"))
+        known = self._tokens([place for place in (begins, ends) if isinstance(place, int)])
+        return known.get(begins), known.get(ends)
+
+    def _tokens(self, places: list[int]) -> dict[Any, bytes]:
+        """Of the vocabulary, which has been passed over: so all of it is there."""
+        length = struct.Struct(self._order + self._length)
+        at, count = self._vocabulary
+        wanted = {place for place in places if 0 <= place < count}
+        found: dict[Any, bytes] = {}
+        for number in range(max(wanted, default=-1) + 1):
+            start = at + length.size
+            at = start + length.unpack_from(self._data, at)[0]
+            if number in wanted:
+                found[number] = self._data[start:at]
+        return found
 
     def _number(self, letter: str) -> Any:
         pattern = self._order + letter
@@ -140,7 +166,18 @@ class _Reader:
 
     def _pair(self) -> tuple[str, Any]:
         key = self._string().decode("utf-8", "replace")
-        return key, self._value(self._number("I"))
+        kind = self._number("I")
+        at = self._at + struct.calcsize(f"<I{self._length}")  # where the items of a list begin
+        value = self._value(kind)
+        if key == "tokenizer.ggml.tokens" and isinstance(value, range) and self._holds_texts(at):
+            self._vocabulary = at, len(value)
+        return key, value
+
+    def _holds_texts(self, at: int) -> bool:
+        """Whether the items of the list, which begin there, are texts."""
+        start = at - struct.calcsize(f"<I{self._length}")
+        kind: int = struct.unpack_from(self._order + "I", self._data, start)[0]
+        return kind == _STRING
 
     def _value(self, kind: int, depth: int = 0) -> Any:
         """A plain value; lists are passed over and told by their length."""

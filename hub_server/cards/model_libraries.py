@@ -58,6 +58,11 @@ _RULES: tuple[tuple[str, Callable[[Evidence], Any]], ...] = (
             {"architecture", "num_classes", "pretrained_cfg"} <= seen.json("config.json").keys()
         ),
     ),
+    ("lerobot", lambda seen: _is_lerobot(seen)),
+    (
+        "sample-factory",
+        lambda seen: seen.has("cfg.json") and any("/checkpoint_" in f"/{p}" for p in seen.files),
+    ),
     ("mlx", lambda seen: "quantization" in seen.json("config.json")),
     ("transformers", lambda seen: _is_transformers(seen)),
 )
@@ -78,6 +83,12 @@ def canonical(name: str) -> str:
     if name in known:
         return name
     return next((library for library in known if library.lower() == name.lower()), name)
+
+
+def _is_lerobot(seen: Evidence) -> bool:
+    """A policy: its configuration names kinds of features, and how they are normalized."""
+    config = seen.json("config.json")
+    return {"input_features", "output_features", "normalization_mapping"} <= config.keys()
 
 
 def _is_transformers(seen: Evidence) -> bool:

@@ -1,16 +1,15 @@
 """A model's card and files to the fields and tags of its record."""
 
-import re
 from typing import Any
 
 from hub_server.cards import model_libraries, model_tasks, vocabulary
 from hub_server.cards.checking import is_repo_id
+from hub_server.cards.eval_results import eval_files, eval_results
 from hub_server.cards.evidence import Evidence, plain
 from hub_server.cards.fields import ids_of, languages_of, text_of
 from hub_server.cards.tags import Sorted, Tag, TagType, sort_tags, texts
 
 MAX_WIDGETS = 50
-_RESULTS = re.compile(r"\.eval_results/[^/]+\.ya?ml")
 
 
 def model_record(
@@ -61,6 +60,7 @@ def _plain_fields(metadata: dict[str, Any], seen: Evidence) -> dict[str, Any]:
         "model_index": plain(_list(metadata, "model-index"), depth=12),
         "widget_data": _widgets(metadata.get("widget")),
         "inference": plain(metadata.get("inference")),
+        "eval_results": eval_results(seen),
     }
 
 
@@ -68,7 +68,7 @@ def _marks(metadata: dict[str, Any], seen: Evidence) -> list[str]:
     """Tags that say which blocks the metadata has, and whether results lie beside it."""
     marks = {
         "model-index": _list(metadata, "model-index"),
-        "eval-results": any(map(_RESULTS.fullmatch, seen.files)),
+        "eval-results": eval_files(seen.files),
         "co2_eq_emissions": metadata.get("co2_eq_emissions"),
     }
     return [name for name, there in marks.items() if there]

@@ -10,6 +10,7 @@ from typing import Any
 
 from hub_server.cards import dataset_facts, space_facts, vocabulary
 from hub_server.cards.checking import Kind
+from hub_server.cards.eval_results import eval_files
 from hub_server.cards.evidence import MODEL_FILES, Evidence, plain
 from hub_server.cards.fields import languages_of, text_of
 from hub_server.cards.front_matter import Card
@@ -87,13 +88,14 @@ class IndexRecord:
     models: tuple[str, ...] = ()
     counted_file: str | None = None
     """Tells downloads of a model that has none of its library's query files."""
+    eval_results: list[dict[str, Any]] | None = None
     text: str = ""
     """The words that it is found by, see `words_of`; no column of its row."""
 
 
 def wanted_files(kind: Kind, card: Card, files: Sequence[str]) -> tuple[str, ...]:
     """Which small files `index_record` would look into, of those that are there."""
-    names: tuple[str, ...] = MODEL_FILES if kind == "model" else ()
+    names: tuple[str, ...] = (*MODEL_FILES, *eval_files(files)) if kind == "model" else ()
     if kind == "space":
         names = space_facts.app_files(card.metadata)
     there = frozenset(files)

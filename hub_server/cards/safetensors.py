@@ -64,6 +64,17 @@ def listing(header: bytes, size: int) -> Listing | None:
     )
 
 
+def headers(header: bytes, size: int) -> dict[str, Any] | None:
+    """The header as it stands in the file; None as for `parameters`."""
+    return _json_map(header[LENGTH:]) if parameters(header, size) is not None else None
+
+
+def index_words(index: bytes) -> dict[str, Any]:
+    """What an index says beside where its tensors are."""
+    words = (_json_map(index) or {}).get("metadata")
+    return {"metadata": words} if isinstance(words, dict) else {}
+
+
 def shards(index: bytes) -> tuple[str, ...]:
     """Names of the files that an index (`model.safetensors.index.json`) spreads its tensors over;
     none where it cannot be read.

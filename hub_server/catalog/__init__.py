@@ -13,6 +13,7 @@ from hub_server.catalog.applying import (
 )
 from hub_server.catalog.asking import selected
 from hub_server.catalog.facets import Facet, Facets, facets
+from hub_server.catalog.leaderboards import Entry, leaderboard
 from hub_server.catalog.listing import Listing, listing, shown, total
 from hub_server.catalog.question import SORTS, LinkedKind, Question, Range, Sort
 from hub_server.catalog.rebuilding import (
@@ -43,6 +44,7 @@ __all__ = [
     "SHOWN",
     "SORTS",
     "Difference",
+    "Entry",
     "Facet",
     "Facets",
     "Found",
@@ -67,6 +69,7 @@ __all__ = [
     "forget",
     "handlers",
     "is_built",
+    "leaderboard",
     "listing",
     "mend_head",
     "mend_heads",

@@ -77,7 +77,7 @@ from hub_server.contents.snapshots import (
     resolve,
     snapshot,
 )
-from hub_server.contents.weights import tensors_in
+from hub_server.contents.weights import SafetensorsHeaders, safetensors_headers, tensors_in
 
 __all__ = [
     "MOST_PATHS",
@@ -112,6 +112,7 @@ __all__ = [
     "RefInfo",
     "Refs",
     "ResolvedFile",
+    "SafetensorsHeaders",
     "Snapshot",
     "TreeEntry",
     "TreePage",
@@ -157,6 +158,7 @@ __all__ = [
     "record_of",
     "resolve",
     "resolve_file",
+    "safetensors_headers",
     "set_default_branch",
     "snapshot",
     "super_squash",

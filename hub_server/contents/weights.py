@@ -4,6 +4,7 @@ A header is read once: it is remembered by the blob (of a large file its pointer
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from hub_server.cards import GgufHeader, HeaderCut, Listing, Weights, gguf, safetensors, weights
 from hub_server.contents.memory import Recent, TensorFacts
 from hub_server.contents.snapshots import Snapshot
-from hub_server.errors import HubError
+from hub_server.errors import BadRequest, HubError
 
 log = structlog.get_logger("hub.contents")
 
@@ -41,6 +42,39 @@ def tensors_in(snapshot: Snapshot, path: str) -> Listing | None:
     """
     is_gguf = path.lower().endswith(".gguf")
     return _once(snapshot, path, snapshot.memory.listings, _read_keys if is_gguf else _read_names)
+
+
+@dataclass(frozen=True)
+class SafetensorsHeaders:
+    """`headers` by file, as they stand in them; `index` has the words of the index."""
+
+    headers: Mapping[str, Mapping[str, Any]]
+    index: Mapping[str, Any]
+
+
+def safetensors_headers(snapshot: Snapshot, path: str) -> SafetensorsHeaders:
+    """Of one file, or of all that an index names, which stand beside it.
+
+    Raises EntryNotFound; BadRequest for what is no such file, or has too much to tell.
+    """
+    snapshot.file(path)
+    index, names = b"", [path]
+    folder = path[: path.rfind("/") + 1]
+    if weights.is_index(path):
+        index = snapshot.part(path, 0, safetensors.MAX_INDEX)
+        names = [f"{folder}{name}" for name in safetensors.shards(index)[: weights.MAX_SHARDS]]
+    found: dict[str, Mapping[str, Any]] = {}
+    room = MOST_TOGETHER
+    for name in names:
+        header = _header(snapshot, name) if snapshot.entry(name) else b""
+        room -= len(header)
+        told = safetensors.headers(header, snapshot.size(name))
+        if told is None or room < 0:
+            raise BadRequest("The safetensors header of {path} cannot be read.", path=name)
+        found[name.removeprefix(folder)] = told
+    if not found:
+        raise BadRequest("The safetensors header of {path} cannot be read.", path=path)
+    return SafetensorsHeaders(found, safetensors.index_words(index))
 
 
 def _safetensors(snapshot: Snapshot, files: Sequence[str]) -> dict[str, Any] | None:

@@ -85,6 +85,7 @@ def register_convertors() -> None:
     register_url_convertor("rawrest", RawRestConvertor())
     register_url_convertor("kinds", KindsConvertor())
     register_url_convertor("id", IdConvertor())
+    register_url_convertor("full", FullIdConvertor())
     register_url_convertor("repo", RepoConvertor())
 
 
@@ -144,6 +145,12 @@ class IdConvertor(SegmentConvertor):
     """`namespace/name` or one segment, as in `/api/models/{id}`."""
 
     regex = "[^/]+(?:/[^/]+)?"
+
+
+class FullIdConvertor(SegmentConvertor):
+    """`namespace/name` alone, where the word behind it may be the name of a repository."""
+
+    regex = "[^/]+/[^/]+"
 
 
 class RepoConvertor(Convertor[RepoRef]):

@@ -96,6 +96,10 @@ API: dict[str, Case] = {
     "GET /api/{kinds:kinds}/{id:id}/likers": Case("see", f"{_API}/likers"),
     "POST /api/{kinds:kinds}/{id:id}/like": Case("see", f"{_API}/like", (200, 401, 403)),
     "DELETE /api/{kinds:kinds}/{id:id}/like": Case("see", f"{_API}/like", (200, 401, 403)),
+    "GET /api/{kinds:kinds}/{id:id}/safetensors-metadata/{rest:rest}": Case(
+        "read", f"{_API}/safetensors-metadata/never", (404,)
+    ),
+    "GET /api/{kinds:kinds}/{id:full}/leaderboard": Case("see", f"{_API}/leaderboard", (404,)),
     "GET /api/{kinds:kinds}/{id:id}/download-stats": Case("see", f"{_API}/download-stats"),
     "GET /api/{kinds:kinds}/{id:id}/runtime": Case("see", f"{_API}/runtime", (404,)),
     "GET /{repo:repo}/resolve/{rest:rawrest}": Case("read", "/{repo}/resolve/main/.gitattributes"),

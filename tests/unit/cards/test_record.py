@@ -204,6 +204,20 @@ def test_entailment_labels_make_zero_shot_classification():
         ([], {"model_index.json": {"_class_name": "StableDiffusionPipeline"}}, "diffusers"),
         (["sklearn_model.joblib"], {}, "sklearn"),
         (["model.joblib"], {}, "sklearn"),
+        (["cfg.json", "checkpoint_p0/best_1.pth"], {}, "sample-factory"),
+        (["cfg.json"], {}, None),
+        (
+            ["model.safetensors"],
+            {
+                "config.json": {
+                    "type": "act",
+                    "input_features": {},
+                    "output_features": {},
+                    "normalization_mapping": {},
+                }
+            },
+            "lerobot",
+        ),
         ([], {"config.json": {"sklearn": {}}}, "sklearn"),
         (["model.keras"], {}, "keras"),
         (["saved_model.pb"], {}, "tf-keras"),

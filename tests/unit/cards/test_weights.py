@@ -123,6 +123,19 @@ def test_gguf(order, version):
     }
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_tokens_that_begin_and_end_a_text(order):
+    words = {"tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>", "déjà"]}
+    ids = {"tokenizer.ggml.bos_token_id": 1, "tokenizer.ggml.eos_token_id": 3}
+    for keys in (words | ids, ids | words):  # in any order
+        found = gguf.read_gguf(headers.gguf(keys, {"a": [1]}, order=order), 10**6)
+        assert found.facts()["bos_token"] == "<s>"
+        assert found.facts()["eos_token"] == "déjà"
+    for odd in ({"tokenizer.ggml.tokens": [1, 2]}, {"tokenizer.ggml.tokens": ["only"]}, {}):
+        found = gguf.read_gguf(headers.gguf(odd | ids, {"a": [1]}, order=order), 10**6)
+        assert found.bos_token is found.eos_token is None
+
+
 def test_a_cut_gguf_header_says_so():
     data = headers.gguf(KEYS, {"a": [3, 5]})
     for end in (0, 3, 4, 11, 30, 60, 100, 3000, len(data) - 1):

@@ -31,7 +31,7 @@ from hub_server.contents.history import (
     one_commit,
 )
 from hub_server.contents.hub import Hub
-from hub_server.contents.indexing import index_of
+from hub_server.contents.indexing import index_of, record_at
 from hub_server.contents.initial import create_repository, first_files, initial_commit
 from hub_server.contents.landing import Landing, land, land_in
 from hub_server.contents.last_commits import of_path as last_commit
@@ -155,6 +155,7 @@ __all__ = [
     "prune_rules",
     "push_target",
     "raw_file",
+    "record_at",
     "record_of",
     "resolve",
     "resolve_file",

@@ -6,7 +6,7 @@ from hub_server.cards import IndexRecord
 from hub_server.contents.cards_of import record_of
 from hub_server.contents.hub import Hub
 from hub_server.contents.snapshots import of_commit
-from hub_server.db.tables.repos import Repo
+from hub_server.db.tables.repos import Kind, Repo
 from hub_server.git import ObjectId
 
 
@@ -18,6 +18,10 @@ def index_of(hub: Hub, repo_id: int) -> tuple[ObjectId, IndexRecord] | None:
         ).one_or_none()
     if row is None or row.head is None:
         return None
-    objects = hub.git.open(repo_id).objects
-    seen = of_commit(hub, repo_id, objects, row.head)
-    return row.head, record_of(seen, row.kind, hub.settings.region)
+    return row.head, record_at(hub, repo_id, row.kind, row.head)
+
+
+def record_at(hub: Hub, repo_id: int, kind: Kind, commit: ObjectId) -> IndexRecord:
+    """What card and files of a commit say."""
+    seen = of_commit(hub, repo_id, hub.git.open(repo_id).objects, commit)
+    return record_of(seen, kind, hub.settings.region)

@@ -36,8 +36,8 @@ _WORDS = """
     archive ask-access auth-check blame blob branch branches commit commits compare delete
     discussions download-stats duplicate edit git-receive-pack git-upload-pack info jwt lfs-files
     like likers likes notebook parquet paths-info preupload raw refs resolve resolve-cache
-    resource-group revision runtime secrets settings super-squash tag tags tree treesize upload
-    user-access-report user-access-request variables viewer xet-read-token xet-write-token
+    resource-group revision rollback runtime secrets settings super-squash tag tags tree treesize
+    upload user-access-report user-access-request variables viewer xet-read-token xet-write-token
 """
 ROUTE_WORDS = frozenset(_WORDS.split())
 """Words that follow a repository's name in an address; `a/tree/…` is the repository `a`."""

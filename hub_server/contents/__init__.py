@@ -14,6 +14,7 @@ from hub_server.contents.branches import (
 )
 from hub_server.contents.cards_of import record_of
 from hub_server.contents.committing import BranchMoved, CommitResult, Overtaken, commit
+from hub_server.contents.comparing import Comparison, comparison
 from hub_server.contents.duplicating import duplicate_repository
 from hub_server.contents.files import ResolvedFile, open_file, raw_file, resolve_file
 from hub_server.contents.history import (
@@ -56,12 +57,14 @@ from hub_server.contents.operations import (
     Delete,
     DeleteFolder,
     Operation,
+    PutBack,
     UnsafePath,
 )
 from hub_server.contents.packing import count_storage, handlers, prune_rules
 from hub_server.contents.preparing import CommitRequest
 from hub_server.contents.preupload import Candidate, Decision, Preupload, preupload
 from hub_server.contents.pushing import PushResults, accept_push, push_target
+from hub_server.contents.rolling_back import NothingToRollBack, Rollback, roll_back, rollback_to
 from hub_server.contents.rules import (
     InvalidCard,
     LargeFiles,
@@ -91,6 +94,7 @@ __all__ = [
     "Candidate",
     "CommitRequest",
     "CommitResult",
+    "Comparison",
     "ContentFacts",
     "CopyFile",
     "Decision",
@@ -104,14 +108,17 @@ __all__ = [
     "LfsFile",
     "LogPage",
     "NewBranch",
+    "NothingToRollBack",
     "Operation",
     "Overtaken",
     "Preupload",
     "PushResults",
+    "PutBack",
     "RefExists",
     "RefInfo",
     "Refs",
     "ResolvedFile",
+    "Rollback",
     "SafetensorsHeaders",
     "Snapshot",
     "TreeEntry",
@@ -128,6 +135,7 @@ __all__ = [
     "commit_diff",
     "commit_log",
     "compare",
+    "comparison",
     "count_storage",
     "create_branch",
     "create_repository",
@@ -159,6 +167,8 @@ __all__ = [
     "record_of",
     "resolve",
     "resolve_file",
+    "roll_back",
+    "rollback_to",
     "safetensors_headers",
     "set_default_branch",
     "snapshot",

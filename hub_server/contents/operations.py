@@ -8,6 +8,7 @@ from pathlib import Path
 from hub_server.contents.snapshots import Snapshot
 from hub_server.errors import EntryNotFound, TooLarge, Unprocessable
 from hub_server.git import (
+    FILE,
     BadPath,
     Edit,
     Entry,
@@ -64,7 +65,16 @@ class DeleteFolder:
     path: str
 
 
-Operation = AddFile | AddLfs | CopyFile | Delete | DeleteFolder
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A file, link or submodule as a commit of the repository has it, with its mode."""
+
+    path: str
+    id: ObjectId
+    mode: int
+
+
+Operation = AddFile | AddLfs | CopyFile | Delete | DeleteFolder | PutBack
 
 
 class UnsafePath(Unprocessable):
@@ -134,14 +144,20 @@ def edits(
     for operation, blob in zip(operations, blobs, strict=True):
         path = checked_path(operation.path.rstrip("/") if _removes(operation) else operation.path)
         if blob is not None:
-            stood = base.entry(operation.path) if base else None
-            mode = stood.mode if stood and stood.is_file else 0o100644
-            made.append(Put(path, blob, mode))
+            made.append(Put(path, blob, _mode(base, operation)))
             added.add(path)
         else:
             stood = base.entry(operation.path.rstrip("/")) if base else None
             made.extend(_removal(operation, path, stood, added))
     return made
+
+
+def _mode(base: Snapshot | None, operation: Operation) -> int:
+    """A file that is written again stays executable if it was."""
+    if isinstance(operation, PutBack):
+        return operation.mode
+    stood = base.entry(operation.path) if base else None
+    return stood.mode if stood and stood.is_file else FILE
 
 
 def _removes(operation: Operation) -> bool:

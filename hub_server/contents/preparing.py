@@ -15,12 +15,13 @@ from hub_server.contents.operations import (
     AddLfs,
     CopyFile,
     Operation,
+    PutBack,
     blob_of,
     checked_path,
 )
-from hub_server.contents.snapshots import ContentFacts, of_commit
+from hub_server.contents.snapshots import ContentFacts, blob_facts, of_commit
 from hub_server.errors import EntryNotFound
-from hub_server.git import NewObject, ObjectId, new_blob, write_pack
+from hub_server.git import SUBMODULE, NewObject, ObjectId, new_blob, write_pack
 from hub_server.gitstore import StagedPack
 from hub_server.lfs import Pointer, format_pointer, parse_pointer
 
@@ -99,6 +100,7 @@ def prepare(
             ids[number], copied = _copied(hub, repo, request, operation)
             pointers += [(operation.path, copied)] if copied else []
             tracked += [operation.path] if copied else []
+    pointers += _put_back(hub, repo, request, ids)
     oids = set(sizes) | rules.check_pointers(hub, caller, repo.id, pointers)
     staged = _stage_apart(hub, repo.id, request, blobs)
     prunes = repo.prunes if prunes is None else prunes
@@ -140,6 +142,25 @@ def _copied(
     if entry is None or not entry.is_file:
         raise EntryNotFound(f"A file with this name doesn't exist: {operation.source[:200]}")
     return entry.id, view.facts(entry.id).pointer
+
+
+def _put_back(
+    hub: Hub, repo: ContentFacts, request: CommitRequest, ids: list[ObjectId | None]
+) -> list[tuple[str, Pointer]]:
+    """Fill in the ids of what comes back; the large files among it."""
+    objects = hub.git.open(repo.id, default_branch=repo.default_branch).objects
+    pointers = []
+    for number, operation in enumerate(request.operations):
+        if not isinstance(operation, PutBack):
+            continue
+        ids[number] = operation.id
+        if operation.mode == SUBMODULE:
+            continue
+        if operation.id not in objects:
+            raise EntryNotFound(f"A file with this name doesn't exist: {operation.path[:200]}")
+        pointer = blob_facts(objects, hub.memory, operation.id).pointer
+        pointers += [(operation.path, pointer)] if pointer else []
+    return pointers
 
 
 def _stage_apart(

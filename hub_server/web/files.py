@@ -73,7 +73,17 @@ def _folder(
         total_size=repo.used_storage or None if not place.path else None,
         up_url=address(repo, "tree", at, place.folder) if place.path else None,
         pager_url=f"{here}?after={quoted(page.after)}" if page.after else None,
+        compare_url=_compare_url(place),
         path=place.path,
+    )
+
+
+def _compare_url(place: Place) -> str:
+    """With the default branch; of that, the choice of two."""
+    choice = address(place.repo, "compare", "").rstrip("/")
+    main = place.repo.default_branch
+    return (
+        choice if place.revision == main else f"{choice}/{quoted(main)}...{quoted(place.revision)}"
     )
 
 

@@ -154,10 +154,18 @@ PAGES: dict[str, Case] = {
     "GET /{repo:repo}/tree/{rest:rawrest}": Case("read", "/{repo}/tree/main"),
     "GET /{repo:repo}/blob/{rest:rawrest}": Case("read", "/{repo}/blob/main/.gitattributes"),
     "GET /{repo:repo}/blame/{rest:rawrest}": Case("read", "/{repo}/blame/main/.gitattributes"),
+    "GET /{repo:repo}/compare": Case("read", "/{repo}/compare"),
+    "GET /{repo:repo}/compare/{spec:rest}": Case("read", "/{repo}/compare/main...main"),
     "GET /{repo:repo}/commits/{rest:rawrest}": Case("read", "/{repo}/commits/main"),
     "GET /{repo:repo}/commit/{revision:segment}": Case("read", "/{repo}/commit/{head}", (200, 404)),
     "POST /{repo:repo}/like": Case(
         "see", "/{repo}/like", (303, 403), {"data": {"liked": "no"}}, asks_who_first=True
+    ),
+    "GET /{repo:repo}/rollback/{revision:segment}": Case(
+        "write", "/{repo}/rollback/{head}", (200, 404)
+    ),
+    "POST /{repo:repo}/rollback/{revision:segment}": Case(
+        "write", "/{repo}/rollback/{head}", (404, 409), {"data": {}}
     ),
     "GET /{repo:repo}/settings": Case("admin", "/{repo}/settings", asks_who_first=True),
     "POST /{repo:repo}/settings/visibility": Case(

@@ -94,6 +94,54 @@ def _looks(file: Callable[..., tuple[str, object]]) -> dict[str, tuple[str, obje
     }
 
 
+def _changes() -> dict[str, tuple[str, object]]:
+    """Changes: two columns, pictures, folds, comparing, rolling back."""
+    picture = commits.DiffFile("a.png", "d5", "changed", before="/b", after="/a")
+    large = replace(SAMPLES.diff, anchor="d6", path="long.txt", is_folded=True)
+    weights = commits.DiffFile("m.bin", "d7", "changed", is_lfs=True, sizes=(866_000_000, 433))
+    layouts = commits.Layouts("/one", "/two", is_split=True)
+    page = commits.ComparePage(
+        MODEL, "main", "try-lower-lr", "/compare", ("main", "v1.0"), swapped_url="/swapped"
+    )
+    compared = replace(
+        page,
+        commits=SAMPLES.commits,
+        files=(SAMPLES.diff, picture, large, weights),
+        file_count=9,
+        is_cut=True,
+        layouts=layouts,
+    )
+    back = commits.RollbackPage(
+        MODEL,
+        SAMPLES.commits[0],
+        "main",
+        ("main", "try-lower-lr"),
+        "4f1c09a",
+        "/rollback",
+        "/compare",
+        (("added", "a.txt"), ("changed", "runs/log.txt"), ("removed", "b.txt")),
+        5,
+        "Roll back",
+    )
+    return {
+        "compare": ("commits/compare.html", compared),
+        "compare-choose": ("commits/compare.html", page),
+        "compare-refused": ("commits/compare.html", replace(page, refused="Invalid rev id: x")),
+        "compare-nothing": ("commits/compare.html", replace(page, commits=())),
+        "compare-unrelated": (
+            "commits/compare.html",
+            replace(
+                compared, is_unrelated=True, has_more=True, layouts=replace(layouts, is_split=False)
+            ),
+        ),
+        "rollback": ("commits/rollback.html", back),
+        "rollback-none": (
+            "commits/rollback.html",
+            replace(back, file_count=0, files=(), refused="The branch was updated."),
+        ),
+    }
+
+
 def _blame() -> dict[str, tuple[str, object]]:
     page = blame.BlamePage(
         MODEL, MAIN, FILE["crumbs"], "config.json", "runs/config.json", "/blob", "/history"
@@ -155,6 +203,7 @@ def views() -> dict[str, tuple[str, object]]:
                 "d2",
                 "added",
                 is_lfs=True,
+                sizes=(None, 433_292_294),
                 note="A large file: only its pointer changed.",
             ),
             commits.DiffFile("b.txt", "d3", "renamed", old_path="a.txt"),
@@ -167,6 +216,7 @@ def views() -> dict[str, tuple[str, object]]:
     return {
         **_looks(file),
         **_blame(),
+        **_changes(),
         "files": ("files/files.html", listing),
         "files-folder": ("files/files.html", folder),
         "files-empty": (

@@ -94,6 +94,7 @@ class FilesPage:
     up_url: str | None = None
     pager_url: str | None = None
     clone_url: str = ""
+    compare_url: str = ""
     path: str = ""
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import func, select
 
-from hub_server import usage
+from hub_server import repos, usage
 from hub_server.accounts import ANONYMOUS, OPERATOR, Caller
 from hub_server.accounts.callers import TokenGrant
 from hub_server.db import Database, now
@@ -14,7 +14,7 @@ from hub_server.db.tables.accounts import Account
 from hub_server.db.tables.repos import Repo
 from hub_server.db.tables.usage import Like
 from hub_server.errors import Forbidden, Unauthorized
-from hub_server.events import AccountRemoved
+from hub_server.events import HEARING, Events
 from hub_server.usage import Place
 from tests.support.people import caller, make_repo, make_user
 
@@ -129,12 +129,16 @@ def test_likes_of_private_repositories_are_for_those_who_see_them(
 
 
 def test_likes_go_with_their_account(database: Database, people: list[Caller]) -> None:
+    """Also where its row stays, for the sake of its deleted repositories."""
+    events = Events()
+    usage.subscribe(events)
+    database.session_info[HEARING] = events
     for who in people[:3]:
         like(database, who, "user5/tiny")
     with database.write() as session:
-        usage.account_removed(session, AccountRemoved(people[0].user_id or 0))
-        account = session.get(Account, people[0].user_id)
-        assert account is not None
+        account = session.get_one(Account, people[0].user_id)
+        repos.delete_namespace(session, account, with_repositories=True)
+        assert account.deleted_at is not None
     assert counted(database, "user5/tiny") == (2, 2)
 
 

@@ -44,8 +44,9 @@ POPULAR = 3_000
 MOST_SORTED = 5_000
 _LETTERS = frozenset(ascii_lowercase + digits + "._-")
 _ALLOWED = _LETTERS | {"/"}
+_LONG = "SELECT rowid AS id FROM fts_name WHERE fts_name MATCH :phrase"
 _SHORT = """\
-SELECT rowid FROM fts_name WHERE fts_name MATCH :phrases UNION ALL
+SELECT rowid AS id FROM fts_name WHERE fts_name MATCH :phrases UNION ALL
 SELECT id FROM repo WHERE deleted_at IS NULL AND kind IN ('model', 'dataset', 'space')
 AND name_key >= :first AND name_key < :beyond"""
 
@@ -67,9 +68,7 @@ def matching(session: Session, needle: str) -> BitMap:
     if not is_sqlite(session):
         return _by_postgres(session, piece)
     if len(piece) >= TRIGRAM:
-        return found_by_sqlite(
-            session, "SELECT rowid FROM fts_name WHERE fts_name MATCH :phrase", phrase=f'"{piece}"'
-        )
+        return found_by_sqlite(session, _LONG, phrase=f'"{piece}"')
     # Of all that may stand before the name or behind its first letter, one does.
     starts = [f"/{piece}"] if len(piece) > 1 else [f"{before}/{piece}" for before in _LETTERS]
     phrases = " OR ".join(f'"{start}"' for start in starts)

@@ -1,11 +1,10 @@
 """Ids from the index of names and texts that `db.findable` keeps, as sets."""
 
+import json
 import sys
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
-from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import text
@@ -15,10 +14,10 @@ from hub_server.catalog.rows import is_sqlite
 
 
 def found_by_sqlite(session: Session, statement: str, **values: object) -> BitMap:
-    """What a statement with one column of ids selects."""
-    driver: Any = session.connection().connection.driver_connection
-    # Past SQLAlchemy, which would make an object of each of some hundred thousand rows.
-    return BitMap(chain.from_iterable(driver.execute(statement, values)))
+    """What a statement selects whose one column is `id`, as one value: half of the time of rows."""
+    whole = text(f"SELECT group_concat(id) FROM ({statement})")  # noqa: S608 - our own words
+    ids = session.connection().execute(whole, values).scalar()
+    return BitMap(array("I", json.loads(f"[{ids or ''}]")))
 
 
 def found_by_postgres(session: Session, table: str, condition: str, **values: object) -> BitMap:

@@ -33,7 +33,7 @@ SAMPLE = 20_000
 MOST_RANKED = 3_000
 MOST_COMPARED = 3 * MOST_RANKED
 _BLANKS = str.maketrans("/._-", "    ")
-_MATCHES = "SELECT rowid FROM fts_card WHERE fts_card MATCH :query"
+_MATCHES = "SELECT rowid AS id FROM fts_card WHERE fts_card MATCH :query"
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,6 +276,7 @@ def test_a_hub_that_knows_everybody_tells_strangers_nothing(make_hub: Any) -> No
                 401,
                 "RepoNotFound",
             ), route
-        assert nobody.get("/api/models").status_code == 401
-        assert bob.get("/api/models").is_success
+        for listing in ("/api/models", "/api/quicksearch?q=tiny"):
+            assert nobody.get(listing).status_code == 401
+            assert bob.get(listing).is_success
         assert bob.get(f"/api/models/{repo}").is_success

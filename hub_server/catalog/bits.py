@@ -8,20 +8,18 @@ stays so. Rows are emptied and not deleted: readers ask for rows that are newer 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from hub_server.catalog.rows import among, is_sqlite
+from hub_server.catalog import batches
+from hub_server.catalog.rows import among
 from hub_server.db.tables.catalog import TagBits
 
 WHOLE = -1
 SMALL = 4096
 SHIFT = 16
-_TABLE: Any = TagBits.__table__
 
 
 @dataclass(slots=True)
@@ -79,19 +77,9 @@ def divided(tag: int, bits: BitMap) -> dict[Place, BitMap]:
 
 def write(session: Session, version: int, sets: Mapping[Place, BitMap]) -> None:
     """Rows as they are to be, in one batch."""
-    if not sets:
-        return
-    rows = [
-        {"tag_id": tag, "chunk": chunk, "version": version, "n": len(bits),
-         "bits": bits.serialize()}
-        for (tag, chunk), bits in sorted(sets.items(), key=lambda item: item[0])
-    ]  # fmt: skip
-    dialect = sqlite if is_sqlite(session) else postgresql
-    statement = dialect.insert(_TABLE)
-    values = {name: statement.excluded[name] for name in ("version", "n", "bits")}
-    session.connection().execute(
-        statement.on_conflict_do_update(index_elements=["tag_id", "chunk"], set_=values), rows
-    )
+    ordered = sorted(sets.items(), key=lambda item: item[0])
+    rows = [(tag, chunk, len(each), each.serialize()) for (tag, chunk), each in ordered]
+    batches.put_sets(session, version, rows)
 
 
 def _read(session: Session, tags: Iterable[int], chunks: Collection[int]) -> dict[Place, BitMap]:

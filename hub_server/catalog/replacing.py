@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from hub_server.catalog import bits, clock, names, texts
+from hub_server.catalog import batches, bits, clock, names, texts
 from hub_server.catalog.bits import Delta
 from hub_server.catalog.rows import among, tag_ids
 from hub_server.catalog.tagging import Pair, State, public, tags_of
@@ -23,7 +23,6 @@ from hub_server.db.tables.catalog import RepoTag, TagRow
 from hub_server.db.tables.repos import Repo
 
 _TAG: Any = TagRow.__table__
-_REPO_TAG: Any = RepoTag.__table__
 _COLUMNS = (
     Repo.id,
     Repo.kind,
@@ -171,18 +170,10 @@ def _ids(session: Session, pairs: Collection[Pair]) -> dict[Pair, int]:
 
 
 def _write_pairs(session: Session, steps: Iterable[Step], ids: Mapping[Pair, int]) -> None:
-    gained, lost = [], []
-    for step in steps:
-        number = step.state.id
-        gained += [{"tag_id": ids[pair], "repo_id": number} for pair in step.gained]
-        lost += [{"of_tag": ids[pair], "of_repo": number} for pair in step.lost]
-    connection = session.connection()
-    if gained:
-        gained.sort(key=lambda row: (row["tag_id"], row["repo_id"]))
-        connection.execute(insert(_REPO_TAG), gained)
-    if lost:
-        same = (RepoTag.tag_id == bindparam("of_tag")) & (RepoTag.repo_id == bindparam("of_repo"))
-        connection.execute(delete(_REPO_TAG).where(same), lost)
+    gained = [(ids[pair], step.state.id) for step in steps for pair in step.gained]
+    lost = [(ids[pair], step.state.id) for step in steps for pair in step.lost]
+    batches.insert_pairs(session, sorted(gained))
+    batches.delete_pairs(session, sorted(lost))
 
 
 def _counts(steps: Iterable[Step], ids: Mapping[Pair, int]) -> tuple[Counter[int], Counter[int]]:
@@ -202,16 +193,8 @@ def _counts(steps: Iterable[Step], ids: Mapping[Pair, int]) -> tuple[Counter[int
 def count(session: Session, total: Mapping[int, int], shown: Mapping[int, int]) -> None:
     """Add to the counts of tags."""
     rows = [
-        {"of_tag": number, "more": total.get(number, 0), "more_public": shown.get(number, 0)}
+        (number, total.get(number, 0), shown.get(number, 0))
         for number in sorted(total.keys() | shown.keys())
         if total.get(number) or shown.get(number)
     ]
-    if rows:
-        session.connection().execute(
-            update(_TAG)
-            .where(_TAG.c.id == bindparam("of_tag"))
-            .values(
-                n=_TAG.c.n + bindparam("more"), n_public=_TAG.c.n_public + bindparam("more_public")
-            ),
-            rows,
-        )
+    batches.add_counts(session, rows)

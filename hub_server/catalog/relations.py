@@ -200,15 +200,15 @@ def _members(
         return None
     columns = [column(name, Integer) for name in ("number", "own", "tag_id")]
     groups = values(*columns, name="wanted").data(rows).cte("wanted")
-    return (
+    found = (
         select(groups.c.number, Repo.id, Repo.trending, Repo.downloads)
         .select_from(groups)
         .join(RepoTag, RepoTag.tag_id == groups.c.tag_id)
         .join(Repo, Repo.id == RepoTag.repo_id)
         .where(visible_clause(caller), Repo.id != groups.c.own)
-        .distinct()
-        .subquery()
     )
+    by_one_tag = len({number for number, _, _ in rows}) == len(rows)
+    return (found if by_one_tag else found.distinct()).subquery()  # which sorts them all
 
 
 def _ranked(

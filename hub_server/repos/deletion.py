@@ -59,7 +59,7 @@ def restore(session: Session, repo: Repo, *, to: str | None = None) -> None:
     ).scalar_one_or_none()
     if account is None:
         raise AccountNotFound("user or organization", namespace)
-    full_name, kind = f"{account.name}/{name}", repo.kind
+    full_name, kind, former = f"{account.name}/{name}", repo.kind, repo.full_name
     try:
         with session.begin_nested():
             repo.namespace_id = account.id
@@ -74,7 +74,7 @@ def restore(session: Session, repo: Repo, *, to: str | None = None) -> None:
             name=full_name,
         ) from failure
     end_redirect(session, kind, repo.name_key)
-    announce(session, ReposChanged((repo.id,)))
+    announce(session, ReposChanged((repo.id,), {repo.id: former}))
 
 
 @dataclass(frozen=True)

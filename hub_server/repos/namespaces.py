@@ -56,10 +56,8 @@ def rename_namespace(session: Session, account: Account, to: str) -> None:
 
 
 def _names(session: Session, namespace_id: int) -> dict[int, str]:
-    """Full names of the repositories of a namespace by their ids, deleted ones left out."""
-    rows = select(Repo.id, Repo.full_name).where(
-        Repo.namespace_id == namespace_id, Repo.deleted_at.is_(None)
-    )
+    """Full names of the repositories of a namespace by their ids, deleted ones too."""
+    rows = select(Repo.id, Repo.full_name).where(Repo.namespace_id == namespace_id)
     return dict(session.execute(rows).all())
 
 

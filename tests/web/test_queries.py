@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 from hub_server.app import create_app
 from hub_server.contents import Hub
 from hub_server.db.tables.accounts import Account
+from hub_server.db.tables.repos import KINDS
+from hub_server.events import ReposChanged, announce
 from hub_server.settings import Settings
 from tests.support.people import make_org, make_repo, make_user
 
@@ -48,13 +50,16 @@ def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
 
 
 def fill(session: Session, owners: list[Account], count: int) -> None:
-    for number in range(count):
-        for kind in ("model", "dataset", "space"):
-            make_repo(session, owners[number % 2], f"r{number}-{count}", kind=kind)  # type: ignore[arg-type]
+    made = [
+        make_repo(session, owners[number % 2], f"r{number}-{count}", kind=kind)
+        for number in range(count)
+        for kind in KINDS
+    ]
+    announce(session, ReposChanged(tuple(repo.id for repo in made)))
 
 
 @pytest.mark.parametrize(
-    ("path", "most"), [("/models", 2), ("/spaces", 2), ("/", 6), ("/ada", 5), ("/lab", 5)]
+    ("path", "most"), [("/models", 6), ("/spaces", 6), ("/", 12), ("/ada", 5), ("/lab", 5)]
 )
 def test_a_list_costs_the_same_for_two_repositories_and_for_fifty(
     site: Site, path: str, most: int
@@ -69,4 +74,4 @@ def test_a_list_costs_the_same_for_two_repositories_and_for_fifty(
             session.merge(account, load=False)
         fill(session, owners, 48)
     assert site.cost(path) == few
-    assert 0 < few <= most
+    assert 0 < few <= most, site.asked

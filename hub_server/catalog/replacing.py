@@ -152,7 +152,7 @@ def _texts(steps: Iterable[Step], news: News) -> dict[int, Text]:
     found: dict[int, Text] = {}
     for state, is_new in ((step.state, not step.before) for step in steps):
         told = state.id in news.words or state.id in news.names
-        if not state.deleted and (is_new or told):
+        if state.id in news.names or (not state.deleted and (is_new or told)):
             words, former = news.words.get(state.id), news.names.get(state.id)
             found[state.id] = Text(state.full_name, words, former)
     return found

@@ -27,6 +27,7 @@ SORTS: Mapping[str, Sort] = {
     "num_parameters": "parameters",
     "parameters": "parameters",
     "id": "id",
+    "relevance": "relevance",
 }
 GGUF_APPS = {"ollama", "llama.cpp", "lmstudio", "jan", "koboldcpp", "localai", "ramalama"}
 UNMEASURED = ("inference", "inference_provider", "benchmark")
@@ -40,17 +41,18 @@ def question_of(request: Request) -> Question:
     """Raises BadRequest for what cannot be asked."""
     query = request.query_params
     kind: Kind = request.path_params["kinds"]
+    text = query.get("text", "")[:LONGEST_SEARCH].strip()
     return Question(
         kind,
         filters=tuple(_tags(request)),
         author=query.get("author") or None,
         search=tuple(_words(request)),
-        text=query.get("text", "")[:LONGEST_SEARCH].strip(),
+        text=text,
         pipeline_tag=query.get("pipeline_tag") or None,
         gated=flag(request, "gated") if query.get("gated") else None,
         links=tuple(_links(request, kind)),
         parameters=_parameters(query.get("num_parameters")),
-        sort=_sort(query.get("sort")),
+        sort=_sort(query.get("sort"), "relevance" if text else "trending"),
     )
 
 
@@ -59,9 +61,9 @@ def meets_nothing(request: Request) -> bool:
     return any(many(request, name) for name in UNMEASURED)
 
 
-def _sort(name: str | None) -> Sort:
+def _sort(name: str | None, usual: Sort) -> Sort:
     if not name:
-        return "trending"
+        return usual
     found = SORTS.get(name)
     if found is None:
         raise BadRequest(

@@ -8,7 +8,7 @@ from pyroaring import BitMap
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import Caller, visible_clause
-from hub_server.catalog import pages
+from hub_server.catalog import pages, texts
 from hub_server.catalog.asking import selected
 from hub_server.catalog.facets import Facets, counted
 from hub_server.catalog.pages import Place
@@ -16,6 +16,8 @@ from hub_server.catalog.question import Question
 from hub_server.catalog.sets import TagSets, View
 from hub_server.catalog.tagging import public
 from hub_server.db.tables.repos import Repo
+
+MOST_RANKED = 1_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def _page(
     view: View, question: Question, caller: Caller, bits: BitMap, cut: tuple[Place | None, int]
 ) -> Listing:
     """The part of `cut`: behind a place, so many."""
+    if question.sort == "relevance":
+        return _ranked(view, question, caller, bits, cut)
     place, limit = cut
     size = len(view.tagged([public(question.kind)]))
     order = pages.Order(question.kind, pages.COLUMNS[question.sort], size)
@@ -74,6 +78,20 @@ def _page(
     repos = pages.rows_of(view.session, ids, visible_clause(caller))
     more = len(places) > limit
     return Listing(repos, pages.written(question, places[limit - 1]) if more else None, len(bits))
+
+
+def _ranked(
+    view: View, question: Question, caller: Caller, bits: BitMap, cut: tuple[Place | None, int]
+) -> Listing:
+    """The same of the best; the list ends where nobody reads on."""
+    place, limit = cut
+    start = place.value if place else 0
+    found = texts.ranked(view.session, view.sets, question.kind, bits, question.text, MOST_RANKED)
+    ids = found[start : start + limit]
+    repos = pages.rows_of(view.session, ids, visible_clause(caller))
+    more = len(found) > start + limit
+    end = Place(start + limit, ids[-1]) if more else None
+    return Listing(repos, pages.written(question, end) if end else None, len(bits))
 
 
 def total(session: Session, sets: TagSets, question: Question, caller: Caller) -> int:

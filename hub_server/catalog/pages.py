@@ -179,6 +179,8 @@ def _value(sort: Sort, value: object) -> Any:
         match sort, value:
             case (("created" | "modified"), str(text)):
                 return _moment(text)
+            case "relevance", int(start) if 0 < start < LONGEST_ID:
+                return start
             case "trending", (int() | float()) as number if number == number:  # noqa: PLR0124
                 return float(number)
             case (("downloads" | "likes" | "parameters" | "id"), int(count)):

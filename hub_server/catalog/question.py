@@ -7,8 +7,11 @@ from typing import Literal, get_args
 from hub_server.db.tables.repos import Kind
 from hub_server.errors import BadRequest
 
-Sort = Literal["trending", "downloads", "likes", "created", "modified", "parameters", "id"]
-SORTS: tuple[Sort, ...] = get_args(Sort)
+Sort = Literal[
+    "trending", "downloads", "likes", "created", "modified", "parameters", "id", "relevance"
+]
+SORTS: tuple[Sort, ...] = tuple(sort for sort in get_args(Sort) if sort != "relevance")
+"""Those of a column."""
 LinkedKind = Literal["models", "datasets"]
 MOST_FILTERS = 1_000
 MOST_WORDS = 50
@@ -22,6 +25,7 @@ class Question:
 
     `search`: each occurs in the name. `text`: its words are in the card or the name. `links`:
     models and datasets that a Space uses. `parameters`: least and most of them, both included.
+    `relevance` is an order of what a `text` finds, and only there.
     """
 
     kind: Kind
@@ -40,6 +44,8 @@ class Question:
             raise BadRequest("A list takes at most {most} filters.", most=MOST_FILTERS)
         if len(self.search) > MOST_WORDS:
             raise BadRequest("A search takes at most {most} words.", most=MOST_WORDS)
+        if self.sort == "relevance" and not self.text:
+            raise BadRequest("Only what a text finds can be sorted by relevance.")
 
     @property
     def digest(self) -> str:

@@ -115,6 +115,25 @@ def test_cards_are_found_by_the_words_people_type(
     assert [each["id"] for each in found] == [repos["model"]]
 
 
+def test_texts_are_listed_by_relevance(client: httpx.Client, ada: LiveUser) -> None:
+    """Page by page, hits in the name first; other orders as ever."""
+    often, once, named = (ada.make_repo(name) for name in ("one", "two", "bettong"))
+    put(ada, often, {"README.md": b"bettong bettong bettong"})
+    put(ada, once, {"README.md": b"a bettong, " + b"and many other words " * 20})
+    best = [named, often, once]
+    first = client.get("/api/models?text=bettong&limit=2")
+    assert [each["id"] for each in first.json()] == best[:2]
+    assert first.headers["x-total-count"] == "3"
+    second = client.get(first.links["next"]["url"])
+    assert [each["id"] for each in second.json()] == best[2:]
+    assert "next" not in second.links
+    by_id = client.get("/api/models?text=bettong&sort=id").json()
+    assert [each["id"] for each in by_id] == [named, once, often]
+    assert client.get("/api/models?sort=relevance").status_code == 400
+    forged = first.links["next"]["url"].replace("bettong", "other")
+    assert client.get(forged).status_code == 400
+
+
 def test_a_new_and_a_renamed_repository_are_found_at_once(
     client: httpx.Client, ada: LiveUser
 ) -> None:

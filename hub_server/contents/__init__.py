@@ -1,5 +1,6 @@
 """What repositories hold: reading revisions, and the one road on which pushes and commits land."""
 
+from hub_server.contents.archiving import Archive, TooLargeForArchive, archive_of
 from hub_server.contents.attributes import Attributes, Ignore
 from hub_server.contents.blaming import BlamedFile, blame_file
 from hub_server.contents.branches import (
@@ -87,6 +88,7 @@ __all__ = [
     "README",
     "AddFile",
     "AddLfs",
+    "Archive",
     "Attributes",
     "Author",
     "BlamedFile",
@@ -121,6 +123,7 @@ __all__ = [
     "Rollback",
     "SafetensorsHeaders",
     "Snapshot",
+    "TooLargeForArchive",
     "TreeEntry",
     "TreePage",
     "UnknownObjects",
@@ -129,6 +132,7 @@ __all__ = [
     "WrongSizes",
     "accept_push",
     "all_files",
+    "archive_of",
     "authors_of",
     "blame_file",
     "commit",

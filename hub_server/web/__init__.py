@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from hub_server.web import (
+    archives,
     blame,
     cards,
     commits,
@@ -39,6 +40,7 @@ for _part in (
     repos,
     usage,
     files,
+    archives,
     blame,
     commits,
     comparing,

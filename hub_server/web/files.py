@@ -74,6 +74,7 @@ def _folder(
         up_url=address(repo, "tree", at, place.folder) if place.path else None,
         pager_url=f"{here}?after={quoted(page.after)}" if page.after else None,
         compare_url=_compare_url(place),
+        archive_url=address(repo, "archive", at),
         path=place.path,
     )
 

@@ -19,10 +19,12 @@ from hub_server.web.commits import commit_lines
 from hub_server.web.forms import Fields, said
 from hub_server.web.places import address, quoted
 from hub_server.web.rendering import render, see_other
+from hub_server.web.translation import mark
 from hub_server.web.views.commits import RollbackPage, State
 
 router = APIRouter(include_in_schema=False)
 SHOWN = 100
+MOVED = mark("The branch was updated since you opened this page. Please refresh and try again.")
 REFUSALS = (BadRequest, Conflict, PreconditionFailed, Unprocessable)
 
 

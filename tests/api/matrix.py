@@ -153,6 +153,7 @@ PAGES: dict[str, Case] = {
     "GET /{repo:repo}": Case("see", "/{repo}"),
     "GET /{repo:repo}/tree/{rest:rawrest}": Case("read", "/{repo}/tree/main"),
     "GET /{repo:repo}/blob/{rest:rawrest}": Case("read", "/{repo}/blob/main/.gitattributes"),
+    "GET /{repo:repo}/archive/{name:rest}": Case("read", "/{repo}/archive/main.zip"),
     "GET /{repo:repo}/blame/{rest:rawrest}": Case("read", "/{repo}/blame/main/.gitattributes"),
     "GET /{repo:repo}/compare": Case("read", "/{repo}/compare"),
     "GET /{repo:repo}/compare/{spec:rest}": Case("read", "/{repo}/compare/main...main"),

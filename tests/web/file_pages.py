@@ -173,6 +173,8 @@ def views() -> dict[str, tuple[str, object]]:
         "/ada/tiny-ner/commits/main",
         866_000_000,
         clone_url="https://hub.example.org/ada/tiny-ner",
+        compare_url="/ada/tiny-ner/compare",
+        archive_url="/ada/tiny-ner/archive/main",
     )
     folder = files.FilesPage(
         MODEL,

@@ -95,6 +95,7 @@ class FilesPage:
     pager_url: str | None = None
     clone_url: str = ""
     compare_url: str = ""
+    archive_url: str = ""
     path: str = ""
 
 

@@ -15,7 +15,20 @@ from hub_server.web.views.sign_in import SignIn
 from tests.web import pages
 
 VIEWS = pages.views()
-VOID = {"meta", "link", "input", "br", "hr", "img", "path", "rect", "circle", "line", "polyline"}
+VOID = {
+    "meta",
+    "link",
+    "input",
+    "br",
+    "col",
+    "hr",
+    "img",
+    "path",
+    "rect",
+    "circle",
+    "line",
+    "polyline",
+}
 
 
 class Outline(HTMLParser):

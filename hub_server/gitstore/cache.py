@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import structlog
@@ -122,11 +122,10 @@ class PackCache:
         for key in (pack_key(name), index_key(name)):
             self._aside(key).unlink(missing_ok=True)
 
-    def extra_names(self, repo_id: int, known: Mapping[str, object]) -> list[str]:
-        """Packs in the folder that are not among the known."""
+    def pack_names(self, repo_id: int) -> set[str]:
+        """The packs in the folder, which are whole where their index is there."""
         folder = self.pack_path(repo_id, "").parent
-        names = (path.name[5:-4] for path in folder.glob("pack-*.idx"))
-        return [name for name in names if name not in known]
+        return {path.name[5:-4] for path in folder.glob("pack-*.idx")}
 
     def drop(self, repo_id: int, name: str) -> None:
         """Remove one pack, the index first, as Git itself does after a repack."""

@@ -229,15 +229,21 @@ class Repository:
         return self._query(lambda session: records.live_packs(session, self.repo_id))
 
     def _drop_extra(self) -> None:
-        """Packs of the folder that are not ours may be newer than our list, or gone for good."""
+        """Packs of the folder that are not ours may be newer than our list, or gone for good.
+
+        Those that were replaced stay until all that is live now is there: another view may be
+        using them, which would not find elsewhere what they hold.
+        """
         cache = self._store.cache
-        known = {record.name: record for record in self._records}
-        if extra := cache.extra_names(self.repo_id, known):
-            with self._store.database.read() as session:  # newer than ours may be what it sees
-                live = {record.name for record in records.live_packs(session, self.repo_id)}
-            for name in extra:
-                if name not in live:
-                    cache.drop(self.repo_id, name)
+        there = cache.pack_names(self.repo_id)
+        extra = there - {record.name for record in self._records}
+        if not extra:
+            return
+        with self._store.database.read() as session:  # newer than ours may be what it sees
+            live = {record.name for record in records.live_packs(session, self.repo_id)}
+        if live <= there:
+            for name in extra - live:
+                cache.drop(self.repo_id, name)
 
     def _query_refs(self, read: Callable[[Session], Found]) -> Found:
         """A ref that is newer than our pack list may need a pack that is not on it."""

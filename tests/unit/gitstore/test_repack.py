@@ -299,6 +299,24 @@ def test_a_view_that_is_older_than_the_grace_period_reads_the_list_again(
     assert listed.split() == [b"5"]
 
 
+def test_a_view_older_than_a_repack_takes_nothing_from_a_newer_one(
+    writer: Writer, store: GitStore, repo: int, tmp_path: Path
+) -> None:
+    """Both share a folder, and what replaced their packs is not in it yet."""
+    history(writer, 5)
+    node = GitStore(store.database, store.blobs, tmp_path / "second node", 10**9)
+    oldest = node.open(repo)
+    assert len(oldest.objects.packs) == 5
+    head = writer.commit({b"newer": b"1"})
+    newer = node.open(repo).git_dir
+    assert repack(store, repo, git=GIT)
+    assert oldest.git_dir == newer
+    subprocess.run(["git", "--git-dir", str(newer), "cat-file", "-e", head], check=True)
+    latest = node.open(repo)
+    assert latest.git_dir == newer
+    assert len(list(newer.glob("objects/pack/*.pack"))) == len(latest.objects.packs) == 1
+
+
 def test_of_two_at_once_one_works(writer: Writer, store: GitStore, repo: int) -> None:
     history(writer, 12)
     before = contents(store, repo)

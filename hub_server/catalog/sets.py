@@ -233,12 +233,12 @@ def read_sets(session: Session, ids: Collection[int]) -> dict[int, BitMap]:
 
 def _rows_of(session: Session, ids: Collection[int]) -> list[_Row]:
     statement = select(*_COLUMNS).where(among(session, TagBits.tag_id, ids))
-    return [_Row(*row) for row in session.connection().execute(statement)]
+    return [_Row(*row) for row in session.connection().execute(statement).all()]
 
 
 def _news(session: Session, since: int) -> list[_Row]:
     statement = select(*_COLUMNS).where(TagBits.version > since).limit(MANY_NEWS + 1)
-    return [_Row(*row) for row in session.connection().execute(statement)]
+    return [_Row(*row) for row in session.connection().execute(statement).all()]
 
 
 def _by_tag(rows: Iterable[_Row]) -> dict[int, list[_Row]]:

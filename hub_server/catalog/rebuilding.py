@@ -6,14 +6,14 @@ from operator import itemgetter
 from typing import Any
 
 from pyroaring import BitMap
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub_server.cards import IndexRecord
-from hub_server.catalog import bits, clock, names, texts
+from hub_server.catalog import bits, clock, common_words, names, texts
 from hub_server.catalog.applying import mend_head, replace
 from hub_server.catalog.replacing import follow
-from hub_server.catalog.rows import among, tag_ids
+from hub_server.catalog.rows import among
 from hub_server.contents import Hub
 from hub_server.db import Database
 from hub_server.db.tables.catalog import RepoTag, TagBits, TagRow
@@ -83,28 +83,10 @@ def follow_all(database: Database) -> None:
 
 def finish(database: Database) -> None:
     """What is decided once when all has been indexed anew: words of names, common words."""
+    names.recount(database)
+    common_words.keep(database)
     with database.write() as session:
-        version = clock.begin_epoch(session)
-        names.recount(session)
-        _keep_common(session, version, texts.choose_common(session))
-
-
-def _keep_common(session: Session, version: int, common: Mapping[str, BitMap]) -> None:
-    """These are the common words from now on, and no others."""
-    connection = session.connection()
-    kind = TagRow.type == texts.TYPE
-    known = tag_ids(session, [(texts.TYPE, word) for word in common])
-    new = [
-        {"type": texts.TYPE, "name": word, "n": 0, "n_public": 0}
-        for word in sorted(common)
-        if (texts.TYPE, word) not in known
-    ]
-    if new:
-        connection.execute(insert(_TAG), new)
-    connection.execute(update(_TAG).where(kind).values(n=0))
-    connection.execute(delete(TagBits).where(TagBits.tag_id.in_(select(TagRow.id).where(kind))))
-    ids = tag_ids(session, [(texts.TYPE, word) for word in common])
-    _write_sets(session, version, {ids[texts.TYPE, word]: each for word, each in common.items()})
+        clock.tick(session)  # even where there is nothing, it has been indexed
 
 
 def rebuild_sets(database: Database) -> int:

@@ -15,7 +15,9 @@ from sqlalchemy import delete, select, text, union, update
 from sqlalchemy.orm import Session
 
 from hub_server.accounts import names
+from hub_server.catalog import clock
 from hub_server.catalog.rows import is_sqlite
+from hub_server.db import Database
 from hub_server.db.tables.catalog import NameWord, NameWordGap
 from hub_server.db.tables.repos import Repo
 
@@ -26,6 +28,7 @@ Change = tuple[str | None, str | None]
 """The full name by which a repository was public, and the one by which it is."""
 _WORD = re.compile(r"[^\W_]+")
 _TABLE: Any = NameWord.__table__
+_KEPT = select(NameWord.word, NameWord.n)
 _FROM = {
     "sqlite": "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') "
     "FROM json_each(:rows) WHERE true",
@@ -65,17 +68,25 @@ def changed(session: Session, changes: Iterable[Change]) -> None:
     _add(session, counts)
 
 
-def recount(session: Session) -> None:
-    """Let the words be those of the names that there are. Under the catalog's clock."""
-    kept = {row.word: row.n for row in session.execute(select(NameWord.word, NameWord.n))}
-    counts = _counted(session)
-    counts.subtract(kept)
-    _add(session, counts)
+def recount(database: Database) -> None:
+    """Let the words be those of the names that there are.
+
+    What is wrong at one moment is added later, in short transactions: what pushes add meanwhile is
+    right either way.
+    """
+    with database.read() as session:
+        counts = _counted(session)
+        counts.subtract({row.word: row.n for row in session.execute(_KEPT)})
+    changes = sorted((word, n) for word, n in counts.items() if n)
+    for some in _batches(changes):
+        with database.write() as session:
+            clock.tick(session)
+            _add(session, dict(some))
 
 
 def wrong(session: Session) -> list[str]:
     """Words that are kept with another number than names have them."""
-    kept = Counter({row.word: row.n for row in session.execute(select(NameWord.word, NameWord.n))})
+    kept = Counter({row.word: row.n for row in session.execute(_KEPT)})
     counts = _counted(session)
     return sorted(word for word in kept.keys() | counts.keys() if kept[word] != counts[word])
 

@@ -5,13 +5,13 @@ it are a set of the type `text`, which costs less than asking the database for h
 words are common is decided when all is indexed anew, and at no other time.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyroaring import BitMap
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -27,9 +27,6 @@ from hub_server.db.tables.repos import Kind, Repo
 _TABLE: Any = CardText.__table__
 TYPE = "text"
 """Of the tags whose sets are common words."""
-MANY_CARDS = 100_000
-SHARE = 0.02
-SAMPLE = 20_000
 MOST_RANKED = 3_000
 MOST_COMPARED = 3 * MOST_RANKED
 _BLANKS = str.maketrans("/._-", "    ")
@@ -117,12 +114,13 @@ def matching(session: Session, sets: TagSets, text: str) -> BitMap:
     parts = [sets.tagged(session, TYPE, word) for word in words if word in common]
     rest = [word for word in words if word not in common]
     if rest:
-        parts.append(_having(session, rest))
+        parts.append(having(session, rest))
     parts.sort(key=len)
     return BitMap.intersection(*parts) if parts else EMPTY
 
 
-def _having(session: Session, words: Sequence[str]) -> BitMap:
+def having(session: Session, words: Sequence[str]) -> BitMap:
+    """The ids of all texts with these words, as `query_words` gives them."""
     if is_sqlite(session):
         return found_by_sqlite(session, _MATCHES, query=_fts_query(words))
     query, values = _ts_query(words)
@@ -193,18 +191,3 @@ def _by_bm25(session: Session, ids: Iterable[int], query: str) -> dict[int, floa
     scored = text("SELECT rowid, bm25(fts_card) FROM fts_card WHERE fts_card MATCH :query")
     rows = connection.execute(scored, {"query": query})
     return {number: -score for number, score in rows if number in wanted}
-
-
-def choose_common(session: Session) -> dict[str, BitMap]:
-    """The words to be kept as sets from now on, with their sets: by a sample of the cards."""
-    cards = session.scalar(select(func.count()).select_from(CardText)) or 0
-    if cards < MANY_CARDS:
-        return {}
-    sample = select(CardText.words).where(CardText.repo_id % (cards // SAMPLE) == 0)
-    counts: Counter[str] = Counter()
-    size = 0
-    for words in session.scalars(sample.execution_options(yield_per=500)):
-        counts.update(set(words.split()))
-        size += 1
-    common = sorted(word for word, n in counts.items() if n > SHARE * size)
-    return {word: _having(session, [word]) for word in common}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 from pyroaring import BitMap
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from hub_server.cards import words_of
@@ -166,26 +166,6 @@ def keep(session: Session, common: dict[str, BitMap]) -> None:
         bits.write(session, version, bits.divided(tag.id, ids))
 
 
-def test_common_words_are_sets(database: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(texts, "MANY_CARDS", 50)
-    monkeypatch.setattr(texts, "SAMPLE", 50)
-    cards = {f"ada/m{n}": f"model 模型 number{n}" for n in range(60)} | {"ada/other": "few"}
-    ids = write(database, cards)
-    with database.read() as session:
-        common = texts.choose_common(session)
-    assert common.keys() >= {"model", "模型", "ada"}
-    assert not [word for word in common if word.startswith("number")]
-    assert common["model"] == BitMap(number for name, number in ids.items() if name != "ada/other")
-    with database.write() as session:
-        session.execute(delete(CardText).where(CardText.repo_id == ids["ada/m3"]))
-        keep(session, common)
-    assert found(database, "model") == set(common["model"]), "asked of the set, not of the text"
-    assert found(database, "model number7") == {ids["ada/m7"]}
-    assert found(database, "模型 model ada") == set(common["model"])
-    assert found(database, "模") == set(common["model"]) - {ids["ada/m3"]}
-    assert len(best(database, common["model"], "model")) == 30
-
-
 def test_a_push_tells_which_common_words_it_changes(database: Database):
     ids = write(database, {"ada/one": "model text", "ada/two": "text"})
     one, two = ids.values()
@@ -203,10 +183,3 @@ def test_a_push_tells_which_common_words_it_changes(database: Database):
         changes = texts.replace(session, {one: Text("lab/one", None, "ada/one")})
         assert changes == {"lab": Delta([one], [])}
         assert texts.forget(session, [one]) == {"text": Delta([], [one]), "lab": Delta([], [one])}
-
-
-def test_few_cards_have_no_common_words(database: Database):
-    write(database, CARDS)
-    with database.read() as session:
-        assert texts.choose_common(session) == {}
-        assert not session.scalars(select(TagRow).where(TagRow.type == texts.TYPE)).all()

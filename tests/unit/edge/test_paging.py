@@ -1,5 +1,7 @@
 """Pages: how many, from where, and where the next one is."""
 
+import base64
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ from starlette.testclient import TestClient
 from hub_server.edge import AskedPage, cut, errors, link_next
 from hub_server.edge.logs import RequestLog
 from hub_server.edge.origin import OriginMiddleware, Origins
+from hub_server.keys import Keys
 from hub_server.settings import Settings
 
 app = FastAPI()
+app.state.hub = SimpleNamespace(keys=Keys.of("a secret of tests"))
 errors.install(app)
 
 
@@ -76,6 +80,16 @@ def test_a_cursor_that_nobody_gave(cursor: str):
     answer = client.get("/list", params={"cursor": cursor})
     assert answer.status_code == 400
     assert "start from the first page" in answer.json()["error"]
+
+
+def test_a_cursor_that_was_changed():
+    link = client.get("/list?limit=5").headers["link"]
+    cursor = link[1:].split("cursor=")[1].split(">")[0]
+    raw, _, signature = cursor.partition(".")
+    assert client.get("/list", params={"cursor": cursor}).json()["after"]["id"] == 5
+    other = base64.urlsafe_b64encode(b'{"id": 6, "name": "e"}').decode().rstrip("=")
+    for forged in (raw, f"{raw}.", f"{raw}.é", f"{other}.{signature}", f"{raw}x.{signature}"):
+        assert client.get("/list", params={"cursor": forged}).status_code == 400, forged
 
 
 def test_cut():

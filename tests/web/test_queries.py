@@ -8,13 +8,14 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from hub_server import contents
 from hub_server.app import create_app
 from hub_server.contents import Hub
 from hub_server.db.tables.accounts import Account
-from hub_server.db.tables.repos import KINDS
+from hub_server.db.tables.repos import KINDS, Repo
 from hub_server.events import ReposChanged, announce
 from hub_server.settings import Settings
-from tests.support.people import make_org, make_repo, make_user
+from tests.support.people import caller, make_org, make_repo, make_user
 
 
 class Site:
@@ -75,3 +76,35 @@ def test_a_list_costs_the_same_for_two_repositories_and_for_fifty(
         fill(session, owners, 48)
     assert site.cost(path) == few
     assert 0 < few <= most, site.asked
+
+
+FILE_PAGES = (
+    "tree/main",
+    "tree/main/d",
+    "blob/main/d/0.json",
+    "blame/main/d/0.json",
+    "commits/main",
+    "commits/main/d",
+    "commit/{head}",
+    "compare/{first}...main",
+    "archive/main.zip",
+)
+
+
+def test_pages_of_files_cost_the_same_for_one_file_and_for_fifty(site: Site) -> None:
+    with site.hub.database.write() as session:
+        make_user(session)
+    ada = caller(site.hub.database, "ada")
+    repo = contents.create_repository(site.hub, ada, "model", "ada/tiny")
+
+    def cost(count: int) -> dict[str, int]:
+        with site.hub.database.read() as session:
+            row = session.get_one(Repo, repo.id)
+        files = [contents.AddFile(f"d/{n}.json", b"[%d]\n" % count) for n in range(count)]
+        made = contents.commit(site.hub, ada, row, contents.CommitRequest("main", files, "More"))
+        named = {"head": made.commit, "first": row.head}
+        return {page: site.cost(f"/ada/tiny/{page.format(**named)}") for page in FILE_PAGES}
+
+    few = cost(1)
+    assert cost(50) == few
+    assert max(few.values()) <= 6, few

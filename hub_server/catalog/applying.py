@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from hub_server import contents, jobs
@@ -45,7 +45,9 @@ def _kept(session: Session, repo_id: int, record: IndexRecord) -> bool:
     try:
         with session.begin_nested():
             replace(session, {repo_id: record})
-    except (DataError, IntegrityError, LookupError, TypeError, ValueError):
+    except (StatementError, LookupError, TypeError, ValueError) as failure:
+        if isinstance(failure, DBAPIError) and not isinstance(failure, DataError | IntegrityError):
+            raise  # the database itself fails
         log.exception("record not kept", repo=repo_id)
         return False
     return True

@@ -88,7 +88,7 @@ def delete_namespace(
         raise OwnsRepositories(account.name, count)
     gone = tuple(_names(session, account.id))
     session.execute(update(Repo).where(owned).values(deleted_at=now()))
-    announce(session, ReposChanged(gone))
     announce(session, AccountRemoved(account.id))
     needed = session.scalar(select(Repo.id).where(Repo.namespace_id == account.id).limit(1))
     users.remove(session, account, keep_row=needed is not None)
+    announce(session, ReposChanged(gone))  # last: rows of others are not waited for under the clock

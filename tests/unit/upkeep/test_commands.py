@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import delete
 
 from hub_server.cli import main
 from hub_server.db import Database
 from hub_server.db.facts import read_fact, write_fact
 from hub_server.db.tables.accounts import BrowserSession
+from hub_server.db.tables.catalog import TagBits
 from hub_server.keys import Keys
 from tests.support.people import make_user
 from tests.unit.upkeep.hubs import Place, remove
@@ -152,6 +154,13 @@ class TestReindex:
         said = run("reindex --anew", status=1)
         assert said.stdout.startswith("model/ada/other\t")
         assert "1 repositories read, 1 failed" in said.stderr
+
+    def test_sets_alone(self, run: Run, filled: Place) -> None:
+        with filled.hub.database.write() as session:
+            session.execute(delete(TagBits))
+        assert "catalog-wrong" in run("fsck", status=1).stdout
+        assert "sets made anew" in run("reindex --bits").stderr
+        assert run("fsck").stdout == ""
 
 
 class TestRekey:

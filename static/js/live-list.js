@@ -73,26 +73,18 @@ class LiveList extends HTMLElement {
       const same = fresh.querySelector(`details[data-keep="${CSS.escape(fold.dataset.keep)}"]`);
       if (same) same.open = fold.open;
     }
-    for (const name of ["aside", "section"]) {
-      const was = old.querySelector(`:scope > ${name}`);
-      const is = fresh.querySelector(`:scope > ${name}`);
-      if (name === "aside") was.replaceChildren(...is.childNodes);
-      else this.replaceResults(was, is, focus);
-    }
+    const part = (form, name) => form.querySelector(`:scope > ${name}`);
+    part(old, "aside").replaceChildren(...part(fresh, "aside").childNodes);
+    this.replaceResults(part(old, "section"), part(fresh, "section"), focus);
     this.refocus(old, focus);
   }
 
   // The field one types in is kept, so that neither letters nor a composition are lost.
   replaceResults(was, is, focus) {
-    const typing = focus?.name === "search" && was.contains(focus);
-    if (!typing) {
-      was.replaceChildren(...is.childNodes);
-      return;
-    }
+    if (focus?.name !== "search" || !was.contains(focus)) return was.replaceChildren(...is.childNodes);
     const [tools, ...rest] = is.children;
     while (was.children.length > 1) was.lastElementChild.remove();
-    const sort = tools.querySelector("select");
-    was.querySelector("select").replaceWith(sort);
+    was.querySelector("select").replaceWith(tools.querySelector("select"));
     was.append(...rest);
   }
 

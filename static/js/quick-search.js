@@ -1,18 +1,20 @@
-// <quick-search><form>…</form></quick-search>: what the typed letters may mean, as one types.
-// Without it the form leads to a page of the same. `/` comes here from anywhere.
+// <quick-search><form>…</form></quick-search>: what the typed letters may mean, as one types; the
+// form leads to a page of the same. `/` comes here from anywhere.
+import { suggestions } from "./suggestions.js";
+
 const WAIT = 150;
-const PLACES = { models: "/", datasets: "/datasets/", spaces: "/spaces/", users: "/", orgs: "/" };
 
 class QuickSearch extends HTMLElement {
   connectedCallback() {
     this.field = this.querySelector("input");
     this.list = document.createElement("div");
     Object.assign(this.list, { id: "quick-search-list", className: "suggestions", hidden: true });
-    this.list.setAttribute("role", "listbox");
-    this.list.setAttribute("aria-label", this.field.placeholder);
+    Object.assign(this.list, { role: "listbox", ariaLabel: this.field.placeholder });
     this.append(this.list);
-    const states = { role: "combobox", "aria-expanded": "false", "aria-controls": this.list.id, "aria-autocomplete": "list" };
-    for (const [name, value] of Object.entries(states)) this.field.setAttribute(name, value);
+    this.open(false);
+    this.field.role = "combobox";
+    this.field.ariaAutoComplete = "list";
+    this.field.setAttribute("aria-controls", this.list.id);
     this.field.addEventListener("input", () => this.wait());
     this.field.addEventListener("keydown", (event) => this.press(event));
     this.addEventListener("focusout", (event) => {
@@ -28,7 +30,7 @@ class QuickSearch extends HTMLElement {
 
   come(event) {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
-    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     this.field.select();
     this.field.focus();
@@ -40,93 +42,45 @@ class QuickSearch extends HTMLElement {
   }
 
   async ask() {
-    const typed = this.field.value.trim();
+    const q = this.field.value.trim();
     this.asking?.abort();
-    if (!typed) return this.close();
+    if (!q) return this.close();
+    const query = new URLSearchParams({ q });
     this.asking = new AbortController();
     try {
-      const query = new URLSearchParams({ q: typed, limit: 5 });
-      const answer = await fetch(`${this.dataset.source}?${query}`, { signal: this.asking.signal });
-      if (answer.ok) this.show(await answer.json(), typed);
+      const answer = await fetch(`${this.dataset.source}?${query}&limit=5`, this.asking);
+      const everything = `${this.querySelector("form").action}?${query}`;
+      this.list.replaceChildren(...suggestions(await answer.json(), this.dataset, everything));
+      this.options.forEach((option, number) => (option.id = `quick-search-${number}`));
+      this.open(this.options.length > 0);
     } catch {
       this.close(); // the form still works
     }
   }
 
-  show(found, typed) {
-    const parts = [];
-    for (const [group, place] of Object.entries(PLACES)) {
-      const named = (found[group] ?? []).map((each) => [each.id ?? each.user, each]);
-      if (named.length) parts.push(this.group(group, named, place));
-    }
-    if (parts.length) {
-      const query = new URLSearchParams({ q: typed });
-      parts.push(this.option(this.dataset.all, `${this.querySelector("form").action}?${query}`));
-    }
-    this.list.replaceChildren(...parts);
-    [...this.options].forEach((option, number) => (option.id = `quick-search-${number}`));
-    this.open(parts.length > 0);
-  }
-
-  group(name, named, place) {
-    const box = document.createElement("div");
-    box.setAttribute("role", "group");
-    box.setAttribute("aria-label", this.dataset[name]);
-    const title = document.createElement("p");
-    title.className = "suggestions__title";
-    title.textContent = this.dataset[name];
-    title.setAttribute("aria-hidden", "true");
-    const path = (id) => this.dataset.root + place + id.split("/").map(encodeURIComponent).join("/");
-    box.append(title, ...named.map(([id, each]) => this.option(id, path(id), each.private)));
-    return box;
-  }
-
-  option(words, address, hidden = false) {
-    const option = document.createElement("a");
-    option.className = "suggestions__item";
-    option.setAttribute("role", "option");
-    option.tabIndex = -1;
-    option.href = address;
-    option.textContent = words;
-    if (hidden) {
-      const mark = document.createElement("span");
-      mark.className = "quiet";
-      mark.textContent = this.dataset.private;
-      option.append(" ", mark);
-    }
-    return option;
-  }
-
   get options() {
-    return this.list.querySelectorAll('[role="option"]');
+    return [...this.list.querySelectorAll('[role="option"]')];
   }
 
   press(event) {
-    const options = [...this.options];
-    if (event.key === "Escape" && !this.list.hidden) {
-      event.preventDefault();
-      this.close();
-    } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !this.list.hidden) {
-      event.preventDefault();
-      const step = event.key === "ArrowDown" ? 1 : -1;
-      const from = options.findIndex((each) => each.getAttribute("aria-selected") === "true");
-      const next = from < 0 && step < 0 ? options.length - 1 : from + step;
-      this.choose(options, next >= options.length ? -1 : next);
-    } else if (event.key === "Enter") {
-      const chosen = options.find((each) => each.getAttribute("aria-selected") === "true");
-      if (!chosen || this.list.hidden) return;
-      event.preventDefault();
-      chosen.click();
-    }
+    if (this.list.hidden) return;
+    const options = this.options;
+    const at = options.findIndex((each) => each.getAttribute("aria-selected") === "true");
+    const next = { ArrowDown: at + 1, ArrowUp: at < 0 ? options.length - 1 : at - 1 }[event.key];
+    if (next !== undefined) this.choose(options, next);
+    else if (event.key === "Escape") this.close();
+    else if (event.key === "Enter" && at >= 0) options[at].click();
+    else return;
+    event.preventDefault();
   }
 
   choose(options, number) {
     options.forEach((each, at) => each.setAttribute("aria-selected", String(at === number)));
-    if (number < 0) this.field.removeAttribute("aria-activedescendant");
-    else {
-      this.field.setAttribute("aria-activedescendant", options[number].id);
-      options[number].scrollIntoView({ block: "nearest" });
-    }
+    this.field.removeAttribute("aria-activedescendant");
+    const chosen = options[number];
+    if (!chosen) return;
+    this.field.setAttribute("aria-activedescendant", chosen.id);
+    chosen.scrollIntoView({ block: "nearest" });
   }
 
   open(any) {

@@ -233,6 +233,7 @@ FOR_ALL = {
     "GET /models": "/models",
     "GET /datasets": "/datasets",
     "GET /spaces": "/spaces",
+    "GET /search": "/search",
     "GET /{name:segment}": "/{user}",
     "POST /api/validate-yaml": "/api/validate-yaml",
     "GET /-/metrics": "/-/metrics",

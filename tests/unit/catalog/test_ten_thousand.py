@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import insert
@@ -23,7 +23,7 @@ A_TRANSACTION = 2_500
 
 
 @pytest.fixture
-def made(database: Database) -> Iterator[list[Made]]:
+def made(database: Database) -> list[Made]:
     found = list(itertools.chain(*repositories(Many(10_000, 500, OWNERS, texts=False))))
     with database.write() as session:
         accounts = [
@@ -37,7 +37,7 @@ def made(database: Database) -> Iterator[list[Made]]:
         some = found[begin : begin + A_TRANSACTION]
         with database.write() as session:
             catalog.replace(session, {one.row["id"]: one.record for one in some})
-    yield found
+    return found
 
 
 def seen_by(caller: Caller, made: Sequence[Made]) -> list[Made]:

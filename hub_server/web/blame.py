@@ -8,14 +8,14 @@ from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from hub_server import cards, contents
+from hub_server import contents
 from hub_server.contents import BlamedFile
 from hub_server.edge import CurrentCaller, ReadableRepo, ReadSession, TheHub
 from hub_server.errors import EntryNotFound
 from hub_server.git.linediff import split_lines
 from hub_server.web.cards import repo_head
 from hub_server.web.commits import commit_lines
-from hub_server.web.looking import SNIFFED
+from hub_server.web.looking import SNIFFED, painted
 from hub_server.web.places import Place, address, crumbs, find_place, revisions
 from hub_server.web.rendering import render, see_other
 from hub_server.web.translation import mark
@@ -65,9 +65,9 @@ def _filled(session: Session, view: BlamePage, place: Place) -> BlamePage:
 def _painted(data: bytes, name: str) -> list[Markup]:
     """The lines as Git counts them; without colours where highlighting counts others."""
     lines = split_lines(data)
-    painted = cards.highlight(data.decode("utf-8", "replace"), name)
-    if painted is not None and len(painted) == len(lines):
-        return [Markup(line) for line in painted]  # noqa: S704 - escaped by cards
+    coloured = painted(data.decode("utf-8", "replace"), name)
+    if coloured is not None and len(coloured) == len(lines):
+        return list(coloured)
     return [escape(line.decode("utf-8", "replace").rstrip("\r\n")) for line in lines]
 
 

@@ -6,6 +6,7 @@ browsers would run (HTML, PDF, notebooks' output) is text or a download.
 
 import base64
 from dataclasses import replace
+from functools import lru_cache
 
 from fastapi import Request
 from markupsafe import Markup
@@ -156,8 +157,16 @@ def _drawing(_: Request, view: FilePage, __: Place, text: str) -> FilePage | Non
 
 
 def _text(view: FilePage, text: str) -> FilePage:
-    lines = cards.highlight(text, view.name) if len(text) <= TEXT_LIMIT else None
+    lines = painted(text, view.name)
     if lines is None:
         return replace(view, look="plain", text=text[:TEXT_LIMIT], why=TOO_LONG)
-    safe = tuple(Markup(line) for line in lines)  # noqa: S704 - escaped by cards
-    return replace(view, look="text", lines=safe)
+    return replace(view, look="text", lines=lines)
+
+
+@lru_cache(maxsize=8)
+def painted(text: str, name: str) -> tuple[Markup, ...] | None:
+    """Coloured lines, None for what is too long; may cost a second, so the last few are kept."""
+    lines = cards.highlight(text, name)
+    if lines is None:
+        return None
+    return tuple(Markup(line) for line in lines)  # noqa: S704 - escaped by cards

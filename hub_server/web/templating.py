@@ -5,9 +5,10 @@ the globals below. No queries, no permissions, no undefined names.
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,6 +22,7 @@ from hub_server.web.translation import Language
 from hub_server.web.views.page import Page
 
 DRAWING = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
+REMEMBERED = 2048
 MACRO = re.compile(r"{%-?\s*macro\s+([a-z]\w*)\(")
 
 
@@ -29,8 +31,12 @@ class Icons:
 
     def __init__(self, folder: Path) -> None:
         self._drawings = {file.stem: _drawing(file) for file in folder.glob("*.svg")}
+        self._made = cache(self._make)
 
     def __call__(self, name: str, style: str = "") -> Markup:
+        return self._made(name, style)
+
+    def _make(self, name: str, style: str) -> Markup:
         css = Markup(' class="{}"').format(style) if style else ""
         return Markup(
             '<svg{} viewBox="0 0 24 24" width="16" height="16" fill="none" stroke="currentColor" '
@@ -65,7 +71,7 @@ class Templates:
 
     def __init__(self, folder: Path, static: Path) -> None:
         self.assets = Assets(static)
-        self.catalogs = translation.load(number_in)
+        self.catalogs = translation.load(lru_cache(REMEMBERED)(number_in))
         self._icons = Icons(static / "vendor" / "lucide")
         self._loader = FileSystemLoader(folder)
         self._homes = _component_homes(folder)
@@ -93,17 +99,17 @@ class Templates:
             "icon": self._icons,
             "url": lambda path: root + path if path.startswith("/") else path,
             "asset": lambda name: root + self.assets.path(name),
-            "when": lambda moment: _when(formats, moment),
+            "when": _Times(formats),
             "ui": Components(environment, self._homes),
             "now": lambda: datetime.now(UTC),
             "shells": shells,
         }
         environment.filters |= {
-            "number": formats.number,
+            "number": lru_cache(REMEMBERED)(formats.number),
             "compact": formats.compact,
             "parameters": formats.parameters,
             "percent": formats.percent,
-            "size": formats.size,
+            "size": lru_cache(REMEMBERED)(formats.size),
             "day": formats.day,
             "moment": formats.moment,
             "ago": formats.ago,
@@ -112,8 +118,24 @@ class Templates:
         return environment
 
 
+class _Times:
+    """A time as people say it, with the exact one for machines and in the title.
+
+    Tables repeat a few times in hundreds of rows; what was said half a minute ago still holds.
+    """
+
+    def __init__(self, formats: Formats) -> None:
+        self._formats = formats
+        self._said = lru_cache(REMEMBERED)(self._say)
+
+    def __call__(self, moment: datetime) -> Markup:
+        return self._said(moment, time.monotonic() // 30)
+
+    def _say(self, moment: datetime, _: float) -> Markup:
+        return _when(self._formats, moment)
+
+
 def _when(formats: Formats, moment: datetime) -> Markup:
-    """A time as people say it, with the exact one for machines and in the title."""
     return Markup('<relative-time><time datetime="{}" title="{}">{}</time></relative-time>').format(
         moment.astimezone(UTC).isoformat(timespec="seconds"),
         formats.moment(moment),

@@ -12,7 +12,7 @@ from tests.web import pages
 
 # What hub_server.web.pages sends, so that an inline style or script shows in the browser tests.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; media-src 'self'; form-action 'self'"
 )
 

@@ -127,6 +127,18 @@ def views() -> dict[str, tuple[str, object]]:
             f"error-{status}": ("errors/error.html", _error(status))
             for status in (400, 401, 403, 404, 405, 409, 410, 413, 421, 422, 500, 503, 507)
         },
+        "error-404-revision": (
+            "errors/error.html",
+            errors.ErrorPage(
+                404,
+                "RevisionNotFound",
+                "Invalid rev id: gone",
+                "7f3a91c2",
+                anonymous=False,
+                retry_url="/",
+                repo=Link("ada/tiny-ner", "/ada/tiny-ner"),
+            ),
+        ),
         "error-404-anonymous": ("errors/error.html", _error(404, anonymous=True)),
     }
 

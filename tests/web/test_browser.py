@@ -13,7 +13,8 @@ NAMES = [n for n in pages.views() if not n.startswith("error-") or n == "error-4
 # Variants of a page that hold no other parts; they are looked at for their width only.
 SAME = re.compile(
     r"dead-(setup|reset)|signin-(open|closed)|setup|reset|.*-(none|private|nothing|plain|empty)|"
-    r"file-(audio|video|link|binary)|commits-file|password-refused|datasets|home-signed-in"
+    r"file-(audio|video|link|binary|pdf|submodule|too-large|sheet-large)|"
+    r"compare-(choose|refused|unrelated)|commits-file|password-refused|datasets|home-signed-in"
 )
 VARIED = [name for name in NAMES if not SAME.fullmatch(name)]
 FEW = ["patterns", "home", "card", "files", "commit", "tokens", "new", "signin-refused"]

@@ -149,7 +149,10 @@ def test_files_with_odd_names_can_be_reached_by_their_links(
         assert f"/{repo}/tree/v1.0/sub/deep" in links(page)
         assert guest.client.get(f"/{repo}/tree/main/100%25.txt").status_code == 303
         assert guest.client.get(f"/{repo}/blob/main/sub").status_code == 303
-        assert "Invalid rev id: nope" in words(guest.get(f"/{repo}/tree/nope", 404))
+        missing = guest.get(f"/{repo}/tree/nope", 404)
+        assert "Invalid rev id: nope" in words(missing)
+        assert f"Go to {repo}" in words(missing)
+        assert f"/{repo}" in links(missing)
         guest.get(f"/{repo}/blob/main/missing.txt", 404)
         guest.get(f"/{repo}/tree/main/missing", 404)
         guest.get(f"/{repo}/blob/main/..%2F..%2Fetc", 404)

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from hub_server.web.views.page import Link
+
 
 @dataclass(frozen=True)
 class ErrorPage:
-    """`said` is the translated sentence of the error, "" where the page's own words say enough."""
+    """`said` is the translated sentence of the error, "" where the page's own words say enough.
+
+    `repo` is the repository in which something is missing.
+    """
 
     status: int
     code: str
@@ -14,3 +19,4 @@ class ErrorPage:
     anonymous: bool
     retry_url: str
     setting: str = ""
+    repo: Link | None = None

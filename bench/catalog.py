@@ -33,6 +33,8 @@ SIZES = (10_000, 100_000)
 NAMESPACES = 4
 """Repositories of a namespace, on average."""
 A_TRANSACTION = 2_000
+SAMPLE = 4_000
+"""Repositories that questions are made from."""
 SORTS: tuple[Sort, ...] = ("trending", "downloads", "likes", "created", "modified", "parameters")
 SIDE_BAR = ("pipeline_tag", "library", "language", "license", "dataset", "other", "region")
 POSTGRES = ("shared_buffers=512MB", "max_wal_size=4GB", "synchronous_commit=on", "timezone=UTC",
@@ -91,7 +93,7 @@ def _filled(url: str, size: int) -> Iterator[Filled]:
     for made in repositories(Many(size, size // 5, owners)):
         with database.write() as session:
             session.execute(insert(Repo), [one.row for one in made])
-        filled.sample += made[:: max(1, len(made) * 25 // size)]
+        filled.sample += made[:: max(1, size // SAMPLE)]
         filled.seconds += timed(partial(_index, database, made)) / 1000
     filled.seconds += timed(lambda: catalog.finish(database)) / 1000
     if not database.is_sqlite:

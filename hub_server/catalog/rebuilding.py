@@ -58,7 +58,7 @@ def write_records(database: Database, found: Mapping[int, Found | None]) -> None
     """
     with database.write() as session:
         rows = select(Repo.id, Repo.head).where(among(session, Repo.id, found))
-        heads = dict(session.execute(rows.order_by(Repo.id).with_for_update()).all())
+        heads = dict(session.execute(rows.order_by(Repo.id).with_for_update(key_share=True)).all())
         fresh = {
             number: entry[1]
             for number, entry in found.items()

@@ -88,7 +88,7 @@ def steps_of(session: Session, repo_ids: Collection[int], *, hold: bool = False)
     """By id. `hold` keeps the rows from being changed by others until the transaction ends."""
     connection = session.connection()
     wanted = select(*_COLUMNS).where(among(session, Repo.id, repo_ids)).order_by(Repo.id)
-    rows = connection.execute(wanted.with_for_update() if hold else wanted)
+    rows = connection.execute(wanted.with_for_update(key_share=True) if hold else wanted)
     states = [State(*row) for row in rows]
     tags = connection.execute(
         select(RepoTag.repo_id, TagRow.type, TagRow.name)

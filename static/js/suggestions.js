@@ -1,5 +1,5 @@
 // What /api/quicksearch found, as the options of a listbox.
-const PLACES = { models: "/", datasets: "/datasets/", spaces: "/spaces/", users: "/", orgs: "/" };
+const PLACES = { models: "", datasets: "datasets/", spaces: "spaces/", users: "", orgs: "" };
 
 // `words` are the texts of the element (its dataset), `everything` the address of the whole page.
 export function suggestions(found, words, everything) {

@@ -1,7 +1,5 @@
 """Downloads and likes, by the clients that people use."""
 
-import base64
-import json
 import os
 import time
 from collections.abc import Callable
@@ -173,10 +171,9 @@ def test_pages_of_likes(hub: LiveHub, ada: LiveUser):
             seen += [each["user"] for each in answer.json()]
             path = answer.links.get("next", {}).get("url", "")
         assert seen == [fan.name for fan in reversed(fans)]
-        for forged in ([], ["x", 1], ["2026-01-01", 1], ["2026-01-01T00:00:00+00:00", 10**30]):
-            cursor = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode()
-            answer = client.get(f"/api/models/{model}/likers", params={"cursor": cursor})
-            assert answer.status_code == 200
+        for forged in ("", "x", "WyIyMDI2LTAxLTAxIiwgMV0.x"):
+            answer = client.get(f"/api/models/{model}/likers", params={"cursor": forged})
+            assert answer.status_code == (400 if forged else 200)
 
 
 def test_only_people_like(hub: LiveHub, ada: LiveUser):

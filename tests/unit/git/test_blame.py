@@ -1,10 +1,10 @@
 """Every line has the commit that `git blame` names."""
 
 import random
+import sys
 
 import pytest
 
-from hub_server.git import blame as module
 from hub_server.git.blame import blame
 from tests.unit.git.histories import Repo
 
@@ -95,7 +95,7 @@ def test_an_older_version_that_is_huge_is_not_looked_into(tmp_path, monkeypatch)
     repo = Repo.create(tmp_path / "huge.git")
     first = repo.commit(repo.tree({b"a": b"1\n" + b"x" * 100}), time=1)
     second = repo.commit(repo.tree({b"a": b"1\n"}), first, time=2)
-    monkeypatch.setattr(module, "LARGEST", 50)
+    monkeypatch.setattr(sys.modules[blame.__module__], "LARGEST", 50)
     found = blame(repo.objects(), second, b"a")
     assert found is not None
     assert found.commits == [second]

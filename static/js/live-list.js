@@ -3,9 +3,7 @@ const WAIT = 250;
 
 class LiveList extends HTMLElement {
   connectedCallback() {
-    this.addEventListener("change", (event) => {
-      if (event.target.name) this.ask();
-    });
+    this.addEventListener("change", (event) => event.target.name && this.ask());
     this.addEventListener("input", (event) => {
       if (event.target.name !== "search") return;
       clearTimeout(this.typing);
@@ -16,7 +14,8 @@ class LiveList extends HTMLElement {
       this.ask();
     });
     this.addEventListener("click", (event) => this.follow(event));
-    this.back = () => this.show(location.href);
+    this.shown = location.search;
+    this.back = () => location.search !== this.shown && this.show(location.href);
     addEventListener("popstate", this.back);
   }
 
@@ -27,8 +26,7 @@ class LiveList extends HTMLElement {
   follow(event) {
     const link = event.target.closest("a");
     const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
-    const here = link && new URL(link.href).pathname === location.pathname;
-    if (!here || !plain) return;
+    if (!plain || !link || new URL(link.href).pathname !== location.pathname) return;
     event.preventDefault();
     history.pushState(null, "", link.href);
     this.show(link.href, link.rel === "next" || link.rel === "prev");
@@ -49,6 +47,7 @@ class LiveList extends HTMLElement {
   }
 
   async show(address, upwards = false) {
+    this.shown = location.search;
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     this.setAttribute("aria-busy", "true");
